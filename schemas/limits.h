@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every fixed limit, with its unit in its name, and the arithmetic between them. What an operator may change is a
+ * setting (settings.def); what would change a format or a promise is here.
+ */
+#ifndef DORAN_LIMITS_H
+#define DORAN_LIMITS_H
+
+#include <assert.h>
+
+#define KIB(n) ((size_t)(n) << 10)
+#define MIB(n) ((size_t)(n) << 20)
+
+enum {
+    /* Addresses (DESIGN §3). */
+    KIND_BYTES_MAX = 32,
+    KEY_BYTES_MAX = 200,
+    SUBKEY_BYTES_MAX = 200,
+    PARTITIONS = 256,
+    SHARDS_MAX = 16,
+
+    /* Envelopes. */
+    ENVELOPE_FIELDS = 15,
+    ENVELOPE_VERSION = 1,
+    SESSION_BYTES = 16,
+    HANDLE_BYTES = 16,
+    TRACE_BYTES = 25,
+    METHOD_BYTES_MAX = 32,
+    IDEMPOTENCY_KEY_BYTES_MAX = 255,
+    HOPS_MAX = 64,
+    ELEMENTS_MAX = 16384, /* msgpack values in one envelope */
+    DEPTH_MAX = 16,       /* containers inside one another */
+
+    /* A turn (DESIGN §4). */
+    TURN_WRITES_MAX = 256,
+    TURN_SENDS_MAX = 64,
+    ANSWERS_PER_SESSION_MAX = 1024, /* kept by one partition */
+    ANSWERS_TRIMMED_MAX = 64,       /* dropped by one turn */
+
+    /* The ring (DESIGN §2). */
+    BATCHES_PER_SHARD = 8,         /* buffers on the way shard → journal → broker → shard */
+    REQUEST_BATCHES_PER_SHARD = 8, /* buffers on the way broker → shard → journal → broker */
+    REQUESTS_PER_BATCH_MAX = 2048,
+    LMDB_KEY_BYTES_MAX = 511,
+};
+
+#define ENVELOPE_BYTES_MAX MIB(1)   /* the largest message_bytes_max */
+#define FRAME_COALESCE_BYTES KIB(16) /* envelopes that wait travel together up to this */
+#define VALUE_BYTES_MAX KIB(64)
+#define TURN_BYTES_MAX MIB(1) /* keys and values written plus everything sent by one turn */
+
+/* A key of the store: partition, class, kind NUL key NUL subkey. */
+#define STORE_KEY_BYTES_MAX (1 + 1 + KIND_BYTES_MAX + 1 + KEY_BYTES_MAX + 1 + SUBKEY_BYTES_MAX)
+static_assert(STORE_KEY_BYTES_MAX <= LMDB_KEY_BYTES_MAX, "a key must fit into LMDB");
+
+/* What one maximal turn may add to a batch: its writes, its answer once more, and the keys and headers around them. */
+#define RECORD_HEADER_BYTES 8
+#define TURN_RECORDS_MAX (TURN_WRITES_MAX + ANSWERS_TRIMMED_MAX + 2)
+#define TURN_RECORDS_BYTES_MAX (2 * TURN_BYTES_MAX + TURN_RECORDS_MAX * (RECORD_HEADER_BYTES + LMDB_KEY_BYTES_MAX + 32))
+#define TURN_EFFECTS_BYTES_MAX (TURN_BYTES_MAX + KIB(64))
+#define BATCH_RECORDS_BYTES MIB(4)
+#define BATCH_EFFECTS_BYTES MIB(4)
+static_assert(BATCH_RECORDS_BYTES >= TURN_RECORDS_BYTES_MAX, "a buffer holds one maximal turn");
+static_assert(BATCH_EFFECTS_BYTES >= TURN_EFFECTS_BYTES_MAX, "a buffer holds what one maximal turn sends");
+
+/* Pipes hold everything that can exist, so no send inside the ring blocks. */
+#define PIPE_TO_SHARD_MESSAGES (BATCHES_PER_SHARD + REQUEST_BATCHES_PER_SHARD + 8)
+#define PIPE_TO_JOURNAL_MESSAGES (SHARDS_MAX * BATCHES_PER_SHARD + 64)
+#define PIPE_TO_BROKER_MESSAGES (SHARDS_MAX * BATCHES_PER_SHARD + 64)
+
+#endif

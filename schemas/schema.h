@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * schema: records, kinds and methods as tables, generated from the .def files listed in kinds.def. From one row come the
+ * C struct (records.h), encode, decode, validation, printing and description.
+ *
+ * A record travels and rests as a msgpack map of field name to value; absent optional fields are left out. On the wire
+ * an unknown field is refused; in a stored record it is skipped, since a newer release may have written it.
+ * The structs begin with `uint64_t present`, one bit per field in order; text and raw fields are spans into the decoded
+ * bytes. All tables are static and constant; any thread.
+ */
+#ifndef DORAN_SCHEMA_H
+#define DORAN_SCHEMA_H
+
+#include "schemas/pack.h"
+#include "schemas/tape.h"
+
+typedef enum field_type {
+    FIELD_BOOL,
+    FIELD_U64,   /* min and max are values */
+    FIELD_I64,   /* min and max are values */
+    FIELD_TIME,  /* u64, ms since 1970, UTC */
+    FIELD_TEXT,  /* UTF-8; min and max are bytes */
+    FIELD_BYTES, /* min and max are bytes */
+    FIELD_ENUM,  /* text on the wire, index in the struct */
+    FIELD_ANY,   /* any msgpack value, raw; max is bytes */
+} field_type_t;
+
+enum field_flags {
+    OPTIONAL = 0,
+    REQUIRED = 1 << 0,
+    SECRET = 1 << 1, /* never printed: shown as *** */
+};
+
+typedef struct enumeration {
+    const char *name;
+    const char *const *values;
+    uint32_t count;
+} enumeration_t;
+
+typedef struct field {
+    const char *name;
+    field_type_t type;
+    uint32_t offset; /* in the struct */
+    uint64_t min, max;
+    uint32_t flags;
+    const enumeration_t *enumeration; /* FIELD_ENUM */
+    const char *text;                 /* what it means */
+} field_t;
+
+typedef struct record {
+    const char *name;
+    uint32_t version;
+    uint32_t struct_bytes;
+    const field_t *fields;
+    uint32_t field_count;
+    const char *text;
+} record_t;
+
+/* Who may call a method: the roles of keys (DESIGN §5). */
+enum role {
+    ROLE_GATEWAY = 1 << 0,
+    ROLE_SERVICE = 1 << 1,
+    ROLE_OPERATOR = 1 << 2,
+    ROLE_ANY = ROLE_GATEWAY | ROLE_SERVICE | ROLE_OPERATOR,
+};
+
+enum method_flags {
+    READ = 0,
+    WRITE = 1 << 0,  /* may change state: refused while storage is full */
+    CREATE = 1 << 1, /* brings an actor into being; implies WRITE */
+    QUERY = 1 << 2,  /* takes a kind and no key; every shard answers (DESIGN §7.3) */
+};
+
+typedef struct method {
+    const char *name;
+    const record_t *request;
+    const record_t *reply;
+    uint32_t flags;
+    uint32_t roles;
+    const char *text;
+} method_t;
+
+typedef struct kind {
+    const char *name;
+    const record_t *state; /* the head record; NULL: the kind keeps none */
+    const method_t *methods;
+    uint32_t method_count;
+    const char *text;
+} kind_t;
+
+extern const kind_t kinds[];
+extern const uint32_t kinds_count;
+/* Methods that the runtime gives every kind with state: show and list (runtime.def). */
+extern const kind_t runtime_kind;
+
+/* Index in kinds[], or -1. */
+int kind_find(span_t name);
+/* The method of that name of this kind, or of the runtime, or NULL. */
+const method_t *kind_method(const kind_t *kind, span_t name);
+
+/* One thing that is wrong with a record. */
+typedef struct problem {
+    const field_t *field; /* NULL: the record as a whole, or an unknown field `name` */
+    span_t name;          /* of an unknown field */
+    const char *code;     /* required, unknown, type, too_short, too_long, too_small, too_large, not_a_value, not_a_map */
+} problem_t;
+
+enum { PROBLEMS_MAX = 16 };
+typedef struct problems {
+    problem_t items[PROBLEMS_MAX];
+    uint32_t count;
+} problems_t;
+
+typedef enum strictness { FROM_WIRE, FROM_STORE } strictness_t;
+
+/* Decodes the map at `token` into `out` (struct_bytes of it, zeroed first). INVALID with at least one problem.
+   problems may be NULL. */
+MUST_USE status_t record_decode(const record_t *self, const tape_t *tape, uint32_t token, strictness_t strictness,
+                                void *out, problems_t *problems);
+/* Encodes the present fields. CHECKs that required ones are present and all are within their bounds. */
+void record_encode(const record_t *self, const void *in, pack_t *pack);
+/* Packs {code: invalid, …, errors: [{pointer, code, detail}]}. */
+void problems_pack(const problems_t *self, pack_t *pack);
+
+static inline bool record_has(const void *in, uint32_t field) { return (*(const uint64_t *)in >> field) & 1; }
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * journal: the one sequential file that makes batches durable (DESIGN §2).
+ *
+ * The journal is a stream of bytes with 64-bit positions, cut into segment files of DIR named by the position of their
+ * first byte (16 hex digits, ".segment"). A segment starts with a header block and is zeroed before its first use;
+ * batches stand in the stream back to back, each aligned to JOURNAL_ALIGN, and may cross from one segment into the next.
+ *
+ *   segment header (JOURNAL_BLOCK bytes): magic, version, folder id, start, XXH3 of those
+ *   batch header (64 bytes, little endian):
+ *     +0  u32 magic              +32 u64 batch number of the shard (0: a closing header)
+ *     +4  u16 version            +40 u32 bytes of records
+ *     +6  u16 shard              +44 u32 number of records
+ *     +8  u64 position           +48 u64 XXH3 of the records
+ *     +16 u64 generation         +56 u64 XXH3 of the 56 bytes before
+ *     +24 u64 synced_through: everything below was durable when this header was written
+ *
+ * A closing header has no records; it is written (and synced) when the journal is idle or stops, so that all before it is
+ * known to have been durable. Recovery (DESIGN §2, "Journal format"), in journal_open:
+ *   - an older generation than the batch before ends the journal;
+ *   - a bad batch below a later header's synced_through (of this generation or the present one), a position beyond the
+ *     end, a missing or unreadable segment: damage, named in the error, nothing changed;
+ *   - only above that a torn tail, which is cut;
+ *   - what is accepted above the last synced_through is written anew and synced, then a closing header of the raised
+ *     generation is written and synced.
+ *
+ * Threads: journal_open and the recovery in one thread before the ring starts; then the journal thread alone appends,
+ * and the applier's thread alone reads (journal_reader) and keeps the files (segments.h).
+ * Every error on an open segment is fatal: the caller stops the server, nothing is retried.
+ */
+#ifndef DORAN_STORAGE_JOURNAL_H
+#define DORAN_STORAGE_JOURNAL_H
+
+#include "storage/batch.h"
+
+#define JOURNAL_ALIGN 512
+#define JOURNAL_BLOCK 4096
+#define JOURNAL_HEADER_BYTES 64
+
+typedef struct journal journal_t;
+
+typedef struct journal_batch { /* one batch read back */
+    uint64_t position, generation, number;
+    uint64_t end; /* position behind it, aligned */
+    uint16_t shard;
+    uint32_t record_count;
+    span_t records; /* valid during the visit */
+} journal_batch_t;
+
+/* Called for each batch with records, in order. Anything but OK ends the reading with that status. */
+typedef status_t (*journal_visit_fn)(void *context, const journal_batch_t *batch);
+
+/* Position of a new folder's first batch. */
+#define JOURNAL_START 0
+
+/* Opens the journal in dir, recovers from `applied` (the position up to which the store has everything) and calls visit
+   for every accepted batch above it. On success everything visited is durable and the generation raised.
+   A folder without segments is made anew if applied is JOURNAL_START and `fresh`; else missing segments are damage.
+   folder_id (16 bytes) is written into new segments and must match in old ones.
+   INTERNAL on failure, with one sentence in error; STORAGE_FULL if there was no space for segments. */
+MUST_USE status_t journal_open(const char *dir, const uint8_t folder_id[16], uint64_t applied, bool fresh, size_t segment_bytes,
+                               journal_visit_fn visit, void *context, journal_t **journal, char *error, size_t error_bytes);
+void journal_destroy(journal_t **self_p);
+
+uint64_t journal_generation(const journal_t *self);
+/* Where the next batch goes; everything below is durable unless an append is under way. */
+uint64_t journal_position(const journal_t *self);
+/* Bytes that can be appended before another segment must be added. */
+uint64_t journal_room(const journal_t *self);
+/* Bytes that this batch will take in the stream. */
+uint64_t journal_batch_bytes(const batch_t *batch);
+/* Appends the batches that have records, in order, and syncs once. CHECKs that there is room. INTERNAL: stop the server. */
+MUST_USE status_t journal_append(journal_t *self, batch_t *const *batches, size_t count);
+/* Writes and syncs a closing header, unless the last thing written is one. */
+MUST_USE status_t journal_close_header(journal_t *self);
+/* A segment prepared by segments_prepare; takes the descriptor. Segments join in the order of their start. */
+void journal_add_segment(journal_t *self, uint64_t start, uint64_t bytes, int fd);
+
+/* Figures since the start. */
+typedef struct journal_stats {
+    uint64_t position, synced_through, generation, bytes, syncs, segments;
+} journal_stats_t;
+journal_stats_t journal_stats(const journal_t *self);
+
+/* Reading what is durable already, for the applier: batches in [from, through), both positions of batches or ends.
+   INTERNAL with a sentence if the bytes are not what was written. */
+MUST_USE status_t journal_read(const char *dir, uint64_t from, uint64_t through, journal_visit_fn visit, void *context,
+                               char *error, size_t error_bytes);
+
+#endif

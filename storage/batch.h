@@ -32,7 +32,7 @@ typedef struct batch {
     uint64_t memtable_bytes; /* of this shard when the batch was closed */
     void *finished[REQUEST_BATCHES_PER_SHARD]; /* request buffers going home with this batch */
     uint32_t finished_count;
-    void *stats; /* the shard's figures when the batch was closed; the shard owns them; NULL: none asked */
+    bool probe; /* a question for figures travels with this batch */
 } batch_t;
 
 typedef struct log_record {

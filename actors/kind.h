@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kind: what a kind of actor is made of: its schema (schemas/<kind>.def) and one handler per method (actors/<kind>.c).
+ *
+ * A handler is a function of state and message: no socket, clock, random number or file but through the turn. It runs on
+ * the shard's thread, must not block, keep pointers, or touch globals. `state` is the decoded head record (NULL before
+ * creation and for kinds without state), `request` the decoded body; both are read-only and valid during the call.
+ * It returns STATUS_OK, or the result of turn_fail, and then the turn has changed nothing.
+ */
+#ifndef DORAN_ACTORS_KIND_H
+#define DORAN_ACTORS_KIND_H
+
+#include "schemas/records.h"
+#include "schemas/schema.h"
+
+typedef struct turn turn_t;
+typedef status_t (*handler_fn)(turn_t *turn, const void *state, const void *request);
+
+typedef struct actor {
+    const char *kind;
+    const handler_fn *handlers; /* by index of the method in the kind's table */
+    uint32_t handler_count;
+} actor_t;
+
+/* The handlers of kinds[index], or NULL for what no actor handles. */
+const actor_t *actor_of(const kind_t *kind);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pipe: how boxes of the ring hand things on: a message of three words over an inproc socket, always a complete hand-off
+ * of what it points to. Sending never blocks: every pipe is sized for everything that can exist (limits.h), so a
+ * send that would block is a bug and CHECKs.
+ */
+#ifndef DORAN_BROKER_PIPE_H
+#define DORAN_BROKER_PIPE_H
+
+#include <czmq.h>
+
+#include "schemas/limits.h"
+#include "schemas/status.h"
+
+typedef enum pipe_type {
+    PIPE_REQUESTS,     /* broker → shard: requests_t * */
+    PIPE_BATCH,        /* shard → journal → broker → shard (home): batch_t * */
+    PIPE_PROBE,        /* broker → shard: put your figures into a batch and send it now */
+    PIPE_FIGURES,      /* journal → broker: figures_t * (malloc'd, the broker frees), behind the batches that were asked */
+    PIPE_DURABLE,      /* journal → applier: value is the position synced through; see ring.c */
+    PIPE_SEGMENT,      /* applier → journal: segment_message_t * (malloc'd, the journal frees) */
+    PIPE_STORAGE_FULL, /* applier → journal → broker: value 1 full, 0 there is space again */
+    PIPE_KEYS,         /* main → zap, broker: keys_t * (a new allow-list, owned by the receiver) */
+    PIPE_STOP,         /* main → broker: drain and stop */
+    PIPE_FAILED,       /* any → main: stop the server; value is an exit code, pointer a malloc'd sentence */
+} pipe_type_t;
+
+typedef struct pipe_message {
+    uint64_t type; /* pipe_type_t */
+    void *pointer;
+    uint64_t value;
+} pipe_message_t;
+
+/* One end of a one-way pipe named inproc://name; capacity in messages. Many ends may connect for sending to one bind for
+   receiving. CHECKs on failure. */
+void *pipe_receiver(const char *name, int capacity);
+void *pipe_sender(const char *name, int capacity);
+void pipe_close(void **socket_p);
+void pipe_send(void *socket, pipe_type_t type, void *pointer, uint64_t value);
+/* False when nothing waits. */
+bool pipe_receive(void *socket, pipe_message_t *message);
+
+#endif

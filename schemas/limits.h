@@ -7,6 +7,7 @@
 #define DORAN_LIMITS_H
 
 #include <assert.h>
+#include <stddef.h>
 
 #define KIB(n) ((size_t)(n) << 10)
 #define MIB(n) ((size_t)(n) << 20)
@@ -30,6 +31,9 @@ enum {
     HOPS_MAX = 64,
     ELEMENTS_MAX = 16384, /* msgpack values in one envelope */
     DEPTH_MAX = 16,       /* containers inside one another */
+    MAP_KEYS_MAX = 64,    /* keys of one map: as many as a record may have fields; each is compared with all others */
+    SUBJECT_BYTES_MAX = KIND_BYTES_MAX + 1 + KEY_BYTES_MAX, /* an address */
+    ROLE_BYTES_MAX = 32,
 
     /* A turn (DESIGN §4). */
     TURN_WRITES_MAX = 256,

@@ -9,8 +9,8 @@
  *
  * Reading allocates nothing and refuses: more than DEPTH_MAX containers inside one another, announced sizes that the
  * bytes left or the tokens left cannot hold, truncation, extension types, map keys that are not strings or occur twice,
- * strings that are not UTF-8. Strings and binaries point into the input, which must outlive the tape's use.
- * One thread at a time.
+ * more than MAP_KEYS_MAX keys in one map, strings that are not UTF-8. Strings and binaries point into the input, which
+ * must outlive the tape's use. One thread at a time.
  */
 #ifndef DORAN_TAPE_H
 #define DORAN_TAPE_H
@@ -48,7 +48,7 @@ typedef struct tape {
     token_t *tokens;   /* borrowed */
     uint32_t capacity; /* of tokens */
     uint32_t count;
-    span_t input; /* borrowed: what the tokens point into */
+    span_t input; /* borrowed: what the tokens point into; after a read exactly the value's bytes */
 } tape_t;
 
 /* Reads one value from the start of input. consumed is the value's length; more may follow it.

@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Building and finding the server; sourced by tools/up, tools/down, tools/test and the end-to-end tests.
+#
+# DIR/run/dorand.json is there from the moment the server is ready until it has stopped cleanly. After a crash it stays,
+# with the number of a process that is gone or, by then, another program: so it is never believed without a look.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+usage_error() {
+    echo "$*" >&2
+    exit 2
+}
+
+# build PRESET LOG: configures and builds; the output goes to LOG, its end is shown when it fails.
+build() {
+    local preset=$1 log=$2
+    mkdir -p "$(dirname "$log")"
+    if ! (cd "$root" && cmake --preset "$preset" && cmake --build --preset "$preset") >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        echo "the $preset build failed; the whole output is in $log" >&2
+        return 1
+    fi
+}
+
+# is_alive PID: a dorand that has not ended. One that ended and that nobody waited for is a zombie, state Z.
+is_alive() {
+    local name state
+    { read -r _ name state _ <"/proc/$1/stat"; } 2>/dev/null && [[ $name == "(dorand)" && $state != Z ]]
+}
+
+# The pid that DIR's dorand.json names, alive or not; empty without such a file.
+noted_pid() {
+    sed -n 's/.*"pid" *: *\([0-9]*\).*/\1/p' "$1/run/dorand.json" 2>/dev/null || true
+}
+
+# The pid of the server of DIR, or empty when it is down.
+server_pid() {
+    local pid
+    pid=$(noted_pid "$1")
+    [[ $pid ]] && is_alive "$pid" && echo "$pid"
+    return 0
+}
+
+# The endpoints of the server of DIR, one a line.
+server_endpoints() {
+    tr -d '\n' <"$1/run/dorand.json" | sed 's/.*"endpoints" *: *\[\([^]]*\)\].*/\1/' | tr ',' '\n' | sed 's/^ *"//; s/" *$//'
+    echo
+}
+
+# wait_until SECONDS COMMAND…: true as soon as the command is, false when the time is up.
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.05
+    done
+}
+
+is_gone() {
+    ! is_alive "$1"
+}
+
+# stop_server PID SECONDS: asks it to stop and waits; false when it is still there.
+stop_server() {
+    kill -TERM "$1" 2>/dev/null || true
+    wait_until "$2" is_gone "$1"
+}

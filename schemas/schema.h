@@ -90,7 +90,7 @@ typedef struct kind {
 
 extern const kind_t kinds[];
 extern const uint32_t kinds_count;
-/* Methods that the runtime gives every kind with state: show and list (runtime.def). */
+/* Methods that the runtime gives every kind with state: show and list (common.def). */
 extern const kind_t runtime_kind;
 
 /* Index in kinds[], or -1. */
@@ -119,6 +119,9 @@ MUST_USE status_t record_decode(const record_t *self, const tape_t *tape, uint32
                                 void *out, problems_t *problems);
 /* Encodes the present fields. CHECKs that required ones are present and all are within their bounds. */
 void record_encode(const record_t *self, const void *in, pack_t *pack);
+/* The record at `token` as a map again, with *** for what may not be printed: secret fields, and fields unknown here,
+   since a newer release may mean them to be secret. */
+void record_redact(const record_t *self, const tape_t *tape, uint32_t token, pack_t *pack);
 /* Packs {code: invalid, …, errors: [{pointer, code, detail}]}. */
 void problems_pack(const problems_t *self, pack_t *pack);
 

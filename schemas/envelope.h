@@ -45,10 +45,14 @@ typedef struct envelope {
 
 /* Decodes the first envelope of input, using tape for scratch; after success the tape still describes the envelope and
    envelope_body_token() is the index of its body. consumed: bytes taken.
-   UNSUPPORTED_VERSION: version or type unknown (id is set as far as it could be read, else 0). INVALID, TOO_LARGE.
+   UNSUPPORTED_VERSION: version or type unknown. INVALID: not msgpack, or not of this shape. INVALID_ADDRESS: kind or key
+   too long. TOO_LARGE: another text too long, or more values than the tape holds. After a failure self holds nothing but
+   id and type, as far as they could be read, else 0; and if the bytes were a value at all, consumed is set, so that the
+   envelopes behind it can still be read.
    Only shape and bounds are checked here; addresses and rights are the broker's. */
 MUST_USE status_t envelope_decode(envelope_t *self, tape_t *tape, span_t input, size_t *consumed);
 uint32_t envelope_body_token(const tape_t *tape);
+/* Absent kind, key, method and role are written as empty texts, an absent body as an empty map. */
 void envelope_encode(const envelope_t *self, pack_t *pack);
 
 /* The body of an error (PROGRAMS): {code, text, retryable, retry_after_ms?}; detail, if given, replaces the table's text. */

@@ -46,12 +46,12 @@ void batch_destroy(batch_t **self_p);
 void batch_reset(batch_t *self);
 /* Room for one more maximal turn? */
 bool batch_has_room(const batch_t *self);
-/* CHECKs that the record fits. */
+/* CHECK that the record fits and that the key has 1 to LMDB_KEY_BYTES_MAX bytes. */
 void batch_put(batch_t *self, span_t key, span_t value);
 void batch_delete(batch_t *self, span_t key);
 
-/* Takes the first record off `rest`. False at the end of rest; a damaged record CHECKs in neither build nor reader:
-   it returns false with rest not empty. */
+/* Takes the first record off `rest`; the value of a delete is absent. False at the end, which is an empty rest, and at a
+   damaged record, which leaves rest as it is: bytes of a disk are never CHECKed. */
 bool log_record_next(span_t *rest, log_record_t *record);
 
 #endif

@@ -24,7 +24,8 @@ typedef struct memtable_entry {
 memtable_t *memtable_new(void);
 void memtable_destroy(memtable_t **self_p);
 
-/* Copies key and value. A value with ptr NULL deletes (leaves a tombstone). batch never goes down. */
+/* Copies key and value (both may lie in this memtable). A value with ptr NULL deletes (leaves a tombstone). batch never
+   goes down. */
 void memtable_put(memtable_t *self, span_t key, span_t value, uint64_t batch);
 /* The entry of exactly this key (value or tombstone), or NULL. */
 const memtable_entry_t *memtable_get(const memtable_t *self, span_t key);
@@ -32,14 +33,15 @@ const memtable_entry_t *memtable_get(const memtable_t *self, span_t key);
 const memtable_entry_t *memtable_seek(const memtable_t *self, span_t key);
 const memtable_entry_t *memtable_next(const memtable_t *self, const memtable_entry_t *entry);
 
+/* Begins a turn; the one before stands. */
 void memtable_mark(memtable_t *self);
+/* Undoes the turn, to the byte and to the place in the order of forgetting. CHECKs that there was a mark. */
 void memtable_rollback(memtable_t *self);
-/* Drops the entries whose last write is of a batch ≤ through, oldest first; costs what it drops. Not between mark and the
-   end of its turn. */
+/* Drops the entries whose last write is of a batch ≤ through, oldest first; costs what it drops. The turn stands. */
 void memtable_forget(memtable_t *self, uint64_t through);
 
 size_t memtable_count(const memtable_t *self);
-/* Bytes of memory, counted with the allocator's overhead. */
+/* Bytes of memory of the entries, counted with the allocator's overhead; without what the present turn replaced. */
 size_t memtable_bytes(const memtable_t *self);
 /* CHECKs the invariants; for tests and fuzzers. */
 void memtable_check(const memtable_t *self);

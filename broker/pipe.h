@@ -7,8 +7,6 @@
 #ifndef DORAN_BROKER_PIPE_H
 #define DORAN_BROKER_PIPE_H
 
-#include <czmq.h>
-
 #include "schemas/limits.h"
 #include "schemas/status.h"
 
@@ -17,12 +15,12 @@ typedef enum pipe_type {
     PIPE_BATCH,        /* shard → journal → broker → shard (home): batch_t * */
     PIPE_PROBE,        /* broker → shard: put your figures into a batch and send it now */
     PIPE_FIGURES,      /* journal → broker: figures_t * (malloc'd, the broker frees), behind the batches that were asked */
-    PIPE_DURABLE,      /* journal → applier: value is the position synced through; see ring.c */
-    PIPE_SEGMENT,      /* applier → journal: segment_message_t * (malloc'd, the journal frees) */
+    PIPE_DURABLE,      /* journal → applier: durable_t * (malloc'd, the applier frees); one at a time under way */
+    PIPE_APPLIED,      /* applier → journal: the answer; value is the position applied */
+    PIPE_SEGMENT,      /* applier → journal: segment_t * (malloc'd, the journal frees) */
     PIPE_STORAGE_FULL, /* applier → journal → broker: value 1 full, 0 there is space again */
     PIPE_KEYS,         /* main → zap, broker: keys_t * (a new allow-list, owned by the receiver) */
     PIPE_STOP,         /* main → broker: drain and stop */
-    PIPE_FAILED,       /* any → main: stop the server; value is an exit code, pointer a malloc'd sentence */
 } pipe_type_t;
 
 typedef struct pipe_message {
@@ -32,7 +30,7 @@ typedef struct pipe_message {
 } pipe_message_t;
 
 /* One end of a one-way pipe named inproc://name; capacity in messages. Many ends may connect for sending to one bind for
-   receiving. CHECKs on failure. */
+   receiving. CHECKs on failure. The result is a ZeroMQ socket, for zmq_poll. */
 void *pipe_receiver(const char *name, int capacity);
 void *pipe_sender(const char *name, int capacity);
 void pipe_close(void **socket_p);

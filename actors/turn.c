@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A turn writes into the batch and the memtable at once, so that it reads what it wrote by the ordinary read path; a
+ * turn that fails is undone there. The head record is written last, by turn_commit.
+ */
+#include "actors/turn_run.h"
+
+#include <sodium.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+
+#include "actors/cell.h"
+#include "actors/store_key.h"
+
+void turn_init(turn_t *self, const view_t *view, writer_t *writer) {
+    memset(self, 0, sizeof *self);
+    self->view = view;
+    self->writer = writer;
+    self->arena =
+        mmap(NULL, TURN_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(self->arena != MAP_FAILED, "out of memory");
+}
+
+void turn_fini(turn_t *self) { munmap(self->arena, TURN_ARENA_BYTES); }
+
+void turn_begin(turn_t *self, const request_t *request, const activation_t *activation, uint64_t now_ms) {
+    self->request = request;
+    self->activation = activation;
+    self->now_ms = now_ms;
+    self->version = activation == NULL ? 0 : activation->version;
+    self->state = (span_t){0};
+    self->reply = (span_t){0};
+    self->writes = 0;
+    self->bytes = 0;
+    self->failure = STATUS_OK;
+    self->detail[0] = 0;
+    self->problems = NULL;
+    self->arena_used = 0;
+    writer_mark(self->writer);
+}
+
+void turn_abort(turn_t *self) { writer_rollback(self->writer); }
+
+void *turn_alloc(turn_t *self, size_t bytes) {
+    bytes = (bytes + 15) & ~(size_t)15;
+    CHECK(bytes <= TURN_ARENA_BYTES - self->arena_used, "%zu bytes behind %zu", bytes, self->arena_used);
+    void *memory = self->arena + self->arena_used;
+    self->arena_used += bytes;
+    return memory;
+}
+
+/* Counts towards the turn's bounds. */
+static status_t charge(turn_t *self, uint32_t writes, size_t bytes) {
+    if (writes > TURN_WRITES_MAX - self->writes || bytes > TURN_BYTES_MAX - self->bytes) {
+        return STATUS_TOO_LARGE;
+    }
+    self->writes += writes;
+    self->bytes += bytes;
+    return STATUS_OK;
+}
+
+/* Encodes into the arena, with room for a cell's header before it. */
+static status_t encode(turn_t *self, const record_t *record, const void *in, size_t max, span_t *body) {
+    size_t room = TURN_ARENA_BYTES - self->arena_used;
+    size_t capacity = CELL_HEADER_BYTES + max;
+    if (capacity > room) {
+        return STATUS_TOO_LARGE;
+    }
+    uint8_t *at = self->arena + self->arena_used;
+    pack_t pack = pack_into(at + CELL_HEADER_BYTES, max);
+    record_encode(record, in, &pack);
+    if (!pack_ok(&pack)) {
+        return STATUS_TOO_LARGE;
+    }
+    turn_alloc(self, CELL_HEADER_BYTES + pack.len);
+    *body = pack_bytes(&pack);
+    return STATUS_OK;
+}
+
+status_t turn_state(turn_t *self, const void *next) {
+    const record_t *record = self->request->kind->state;
+    CHECK(record != NULL, "%s keeps no state", self->request->kind->name);
+    span_t body;
+    status_t status = encode(self, record, next, VALUE_BYTES_MAX, &body);
+    if (status == STATUS_OK) {
+        status = charge(self, self->state.ptr == NULL ? 1 : 0, body.len);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (self->state.ptr == NULL) {
+        self->version++;
+    }
+    self->state = body;
+    return STATUS_OK;
+}
+
+void turn_commit(turn_t *self, span_t head_key) {
+    if (self->state.ptr == NULL) {
+        return;
+    }
+    uint8_t *cell = (uint8_t *)self->state.ptr - CELL_HEADER_BYTES; /* encode left room */
+    cell_seal(cell, head_key, (uint16_t)self->request->kind->state->version, self->version, self->state.len);
+    writer_put(self->writer, head_key, span_of(cell, CELL_HEADER_BYTES + self->state.len));
+}
+
+static bool subkey_valid(span_t subkey) { return subkey.len >= 1 && subkey.len <= SUBKEY_BYTES_MAX; }
+
+static void sub(const turn_t *self, span_t subkey, store_key_t *key) {
+    const request_t *request = self->request;
+    store_key_sub(key, request->partition, span_text(request->kind->name), request->key, subkey);
+}
+
+status_t turn_get(turn_t *self, span_t subkey, span_t *value) {
+    store_key_t key;
+    span_t stored;
+    cell_t cell;
+    CHECK(subkey_valid(subkey), "%zu bytes", subkey.len);
+    sub(self, subkey, &key);
+    status_t status = view_get(self->view, store_key_span(&key), &stored);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (stored.ptr == NULL) {
+        *value = (span_t){0};
+        return STATUS_OK;
+    }
+    if (!cell_open(&cell, store_key_span(&key), stored)) {
+        return STATUS_INTERNAL;
+    }
+    *value = cell.body;
+    return STATUS_OK;
+}
+
+status_t turn_put(turn_t *self, span_t subkey, span_t value) {
+    store_key_t key;
+    CHECK(subkey_valid(subkey), "%zu bytes", subkey.len);
+    if (value.len > VALUE_BYTES_MAX) {
+        return STATUS_TOO_LARGE;
+    }
+    status_t status = charge(self, 1, subkey.len + value.len);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    sub(self, subkey, &key);
+    size_t arena_used = self->arena_used;
+    uint8_t *cell = turn_alloc(self, CELL_HEADER_BYTES + value.len);
+    memcpy(cell + CELL_HEADER_BYTES, value.ptr, value.len);
+    cell_seal(cell, store_key_span(&key), 0, 0, value.len);
+    writer_put(self->writer, store_key_span(&key), span_of(cell, CELL_HEADER_BYTES + value.len));
+    self->arena_used = arena_used;
+    return STATUS_OK;
+}
+
+status_t turn_del(turn_t *self, span_t subkey) {
+    store_key_t key;
+    CHECK(subkey_valid(subkey), "%zu bytes", subkey.len);
+    status_t status = charge(self, 1, subkey.len);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    sub(self, subkey, &key);
+    writer_delete(self->writer, store_key_span(&key));
+    return STATUS_OK;
+}
+
+status_t turn_list(turn_t *self, span_t from, span_t to, turn_list_fn each, void *context) {
+    store_key_t first, last, none;
+    view_walk_t walk;
+    span_t key, value;
+    cell_t cell;
+    sub(self, (span_t){0}, &none);
+    sub(self, from, &first);
+    if (to.ptr != NULL) {
+        sub(self, to, &last);
+    } else {
+        store_key_after(&last, &none);
+    }
+    view_walk_start(&walk, self->view, store_key_span(&first), store_key_span(&last));
+    while (view_walk_next(&walk, &key, &value)) {
+        if (!cell_open(&cell, key, value)) {
+            return STATUS_INTERNAL;
+        }
+        if (!each(context, span_of(key.ptr + none.len, key.len - none.len), cell.body)) {
+            break;
+        }
+    }
+    return STATUS_OK;
+}
+
+status_t turn_reply(turn_t *self, const void *reply) {
+    span_t body;
+    status_t status = encode(self, self->request->method->reply, reply, TURN_BYTES_MAX, &body);
+    if (status == STATUS_OK) {
+        status = charge(self, 0, body.len);
+    }
+    if (status == STATUS_OK) {
+        self->reply = body;
+    }
+    return status;
+}
+
+status_t turn_fail(turn_t *self, status_t status, const char *format, ...) {
+    va_list arguments;
+    CHECK(status != STATUS_OK, "a turn cannot fail with ok");
+    va_start(arguments, format);
+    vsnprintf(self->detail, sizeof self->detail, format, arguments);
+    va_end(arguments);
+    self->failure = status;
+    return status;
+}
+
+span_t turn_key(const turn_t *self) { return self->request->key; }
+uint64_t turn_version(const turn_t *self) { return self->version; }
+uint64_t turn_now(const turn_t *self) { return self->now_ms; }
+
+void turn_random(turn_t *self, void *bytes, size_t count) {
+    (void)self; /* a simulator seeds it here */
+    randombytes_buf(bytes, count);
+}

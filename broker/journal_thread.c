@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The journal's thread: group commit. It takes what waits from all shards, makes it durable with one sync, and only then
+ * passes it on; what wrote nothing and follows no write of its shard passes at once. This thread is the output gate:
+ * there is no other way from a shard to the broker.
+ */
+#include <czmq.h>
+
+#include "broker/clock.h"
+#include "broker/figures.h"
+#include "broker/pipe.h"
+#include "broker/ring.h"
+
+enum {
+    PENDING_MAX = SHARDS_MAX * BATCHES_PER_SHARD,
+    IDLE_MS = 20, /* without a write for this long, a closing header is written */
+};
+
+typedef struct place {
+    const journal_thread_t *options;
+    journal_t *journal;
+    batch_t *pending[PENDING_MAX]; /* in the order of arrival */
+    size_t pending_count;
+    uint64_t memtable_bytes[SHARDS_MAX];
+    uint64_t applied, told; /* positions */
+    bool asked;             /* the applier owes an answer */
+    bool idle;              /* the closing header is written */
+    histogram_t appends; /* µs */
+    void *receiver, *broker, *applier;
+} place_t;
+
+static void place_open(place_t *self, const journal_thread_t *options) {
+    self->options = options;
+    self->journal = options->journal;
+    self->applied = options->applied;
+    self->told = journal_position(self->journal);
+    self->idle = true;
+    histogram_reset(&self->appends);
+    self->receiver = pipe_receiver(RING_TO_JOURNAL, PIPE_TO_JOURNAL_MESSAGES);
+    self->broker = pipe_sender(RING_TO_BROKER, PIPE_TO_BROKER_MESSAGES);
+    self->applier = pipe_sender(RING_TO_APPLIER, 2);
+}
+
+static void close_header(place_t *self) {
+    if (journal_close_header(self->journal) != STATUS_OK) {
+        ring_failed("the journal's closing header could not be written: %s", strerror(errno));
+    }
+    self->idle = true;
+}
+
+static void place_close(place_t *self) {
+    close_header(self);
+    pipe_close(&self->receiver);
+    pipe_close(&self->broker);
+    pipe_close(&self->applier);
+}
+
+static void receive(place_t *self) {
+    pipe_message_t message;
+    while (self->pending_count < PENDING_MAX && pipe_receive(self->receiver, &message)) {
+        if (message.type == PIPE_BATCH) {
+            self->pending[self->pending_count++] = message.pointer;
+        } else if (message.type == PIPE_SEGMENT) {
+            segment_t *segment = message.pointer;
+            journal_add_segment(self->journal, segment->start, segment->bytes, segment->fd);
+            free(segment);
+        } else if (message.type == PIPE_APPLIED) {
+            self->applied = message.value;
+            self->asked = false;
+        } else {
+            CHECK(message.type == PIPE_STORAGE_FULL, "type %llu", (unsigned long long)message.type);
+            pipe_send(self->broker, PIPE_STORAGE_FULL, NULL, message.value);
+        }
+    }
+}
+
+static uint64_t memtable_total(const place_t *self) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < SHARDS_MAX; i++) {
+        total += self->memtable_bytes[i];
+    }
+    return total;
+}
+
+/* Tells the applier what is durable, if it has reason to act. */
+static void tell_applier(place_t *self) {
+    uint64_t position = journal_position(self->journal);
+    uint64_t memtables = memtable_total(self);
+    bool narrow = journal_room(self->journal) < self->options->room_wanted;
+    bool due = memtables >= self->options->memtable_bytes_max ||
+               position - self->applied >= self->options->journal_tail_bytes_max;
+    if (self->asked || !(narrow || (due && position != self->told))) {
+        return;
+    }
+    durable_t *durable = malloc(sizeof *durable);
+    CHECK(durable != NULL, "out of memory");
+    *durable = (durable_t){.synced_through = position,
+                           .generation = journal_generation(self->journal),
+                           .memtable_bytes = memtables};
+    pipe_send(self->applier, PIPE_DURABLE, durable, 0);
+    self->told = position;
+    self->asked = true;
+}
+
+static void send_figures(place_t *self) {
+    figures_t *figures = malloc(sizeof *figures);
+    CHECK(figures != NULL, "out of memory");
+    *figures = (figures_t){.journal = journal_stats(self->journal),
+                           .sync_p99_us = histogram_percentile(&self->appends, 99.0),
+                           .applied = self->applied,
+                           .lag = journal_position(self->journal) - self->applied,
+                           .bytes_pending = memtable_total(self)};
+    pipe_send(self->broker, PIPE_FIGURES, figures, 0);
+}
+
+static void pass_on(place_t *self, batch_t *batch) {
+    bool probe = batch->probe; /* the batch is not ours once it is sent */
+    self->memtable_bytes[batch->shard] = batch->memtable_bytes;
+    pipe_send(self->broker, PIPE_BATCH, batch, 0);
+    if (probe) {
+        send_figures(self);
+    }
+}
+
+/* Passes on what needs no sync: batches without records and without an earlier write of their shard in front. */
+static void pass_reads(place_t *self) {
+    bool wrote[SHARDS_MAX] = {false};
+    size_t kept = 0;
+    for (size_t i = 0; i < self->pending_count; i++) {
+        batch_t *batch = self->pending[i];
+        wrote[batch->shard] |= batch->record_count > 0;
+        if (wrote[batch->shard]) {
+            self->pending[kept++] = batch;
+        } else {
+            pass_on(self, batch);
+        }
+    }
+    self->pending_count = kept;
+}
+
+/* How many of the pending batches fit into the room ahead. */
+static size_t fitting(const place_t *self) {
+    uint64_t room = journal_room(self->journal);
+    size_t count = 0;
+    while (count < self->pending_count) {
+        uint64_t bytes = journal_batch_bytes(self->pending[count]);
+        if (bytes > room) {
+            break;
+        }
+        room -= bytes;
+        count++;
+    }
+    return count;
+}
+
+/* Makes a group durable and passes it on. False: there was none, or no room. */
+static bool commit(place_t *self) {
+    size_t count = fitting(self);
+    if (count == 0) {
+        return false;
+    }
+    uint64_t begun_us = clock_now_us();
+    if (journal_append(self->journal, self->pending, count) != STATUS_OK) {
+        ring_failed("the journal could not be written or synced: %s", strerror(errno));
+    }
+    histogram_record(&self->appends, clock_now_us() - begun_us);
+    for (size_t i = 0; i < count; i++) {
+        pass_on(self, self->pending[i]);
+    }
+    self->pending_count -= count;
+    memmove(self->pending, self->pending + count, self->pending_count * sizeof *self->pending);
+    self->idle = false;
+    return true;
+}
+
+static void rest(place_t *self, zmq_pollitem_t items[2]) {
+    int events = zmq_poll(items, 2, self->idle || self->pending_count > 0 ? -1 : IDLE_MS);
+    if (events == 0 && journal_room(self->journal) > JOURNAL_BLOCK) {
+        close_header(self);
+    }
+}
+
+void journal_thread_run(struct _zsock_t *control, void *journal_thread) {
+    place_t self = {0};
+    place_open(&self, journal_thread);
+    zsock_signal(control, 0);
+    zmq_pollitem_t items[] = {{.socket = self.receiver, .events = ZMQ_POLLIN},
+                              {.socket = zsock_resolve(control), .events = ZMQ_POLLIN}};
+    while ((items[1].revents & ZMQ_POLLIN) == 0) {
+        receive(&self);
+        pass_reads(&self);
+        bool committed = commit(&self);
+        tell_applier(&self);
+        if (!committed) {
+            rest(&self, items);
+        }
+    }
+    place_close(&self);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* Pipes: PUSH and PULL over inproc in CZMQ's one context. A message of 24 bytes is stored inside zmq_msg_t: no malloc. */
+#include "broker/pipe.h"
+
+#include <czmq.h>
+
+static void *open_socket(int type, int capacity) {
+    void *socket = zmq_socket(zsys_init(), type);
+    CHECK(socket != NULL, "%s", zmq_strerror(zmq_errno()));
+    int linger = 0;
+    zmq_setsockopt(socket, ZMQ_SNDHWM, &capacity, sizeof capacity);
+    zmq_setsockopt(socket, ZMQ_RCVHWM, &capacity, sizeof capacity);
+    zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
+    return socket;
+}
+
+void *pipe_receiver(const char *name, int capacity) {
+    void *socket = open_socket(ZMQ_PULL, capacity);
+    CHECK(zmq_bind(socket, name) == 0, "%s: %s", name, zmq_strerror(zmq_errno()));
+    return socket;
+}
+
+void *pipe_sender(const char *name, int capacity) {
+    void *socket = open_socket(ZMQ_PUSH, capacity);
+    CHECK(zmq_connect(socket, name) == 0, "%s: %s", name, zmq_strerror(zmq_errno()));
+    return socket;
+}
+
+void pipe_close(void **socket_p) {
+    if (*socket_p != NULL) {
+        zmq_close(*socket_p);
+        *socket_p = NULL;
+    }
+}
+
+void pipe_send(void *socket, pipe_type_t type, void *pointer, uint64_t value) {
+    pipe_message_t message = {.type = type, .pointer = pointer, .value = value};
+    int sent;
+    do {
+        sent = zmq_send(socket, &message, sizeof message, ZMQ_DONTWAIT);
+    } while (sent < 0 && zmq_errno() == EINTR);
+    CHECK(sent == sizeof message, "type %d: %s", (int)type, zmq_strerror(zmq_errno()));
+}
+
+bool pipe_receive(void *socket, pipe_message_t *message) {
+    int received;
+    do {
+        received = zmq_recv(socket, message, sizeof *message, ZMQ_DONTWAIT);
+    } while (received < 0 && zmq_errno() == EINTR);
+    CHECK(received == sizeof *message || (received < 0 && zmq_errno() == EAGAIN), "%d: %s", received,
+          zmq_strerror(zmq_errno()));
+    return received > 0;
+}

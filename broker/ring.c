@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* The ring's threads, started against the direction of the data and stopped with it. */
+#include "broker/ring.h"
+
+#include <czmq.h>
+#include <stdarg.h>
+
+#include "broker/pipe.h"
+
+struct ring {
+    ring_options_t options;
+    applier_t *applier;
+    zactor_t *shard_actors[SHARDS_MAX], *journal_actor, *applier_actor;
+    shard_thread_t shard_threads[SHARDS_MAX];
+    journal_thread_t journal_thread;
+    applier_thread_t applier_thread;
+};
+
+/* Room ahead of the journal: a segment, or two maximal batches where segments are smaller. */
+static uint64_t room_wanted(const ring_options_t *options) {
+    uint64_t batches = 2 * (uint64_t)BATCH_RECORDS_BYTES;
+    return options->segment_bytes > batches ? options->segment_bytes : batches;
+}
+
+static void start_shards(ring_t *self) {
+    for (uint16_t i = 0; i < self->options.shards; i++) {
+        shard_thread_t *thread = &self->shard_threads[i];
+        thread->store = self->options.store;
+        thread->options = self->options.shard;
+        thread->options.id = i;
+        thread->options.count = self->options.shards;
+        self->shard_actors[i] = zactor_new(shard_thread_run, thread);
+    }
+}
+
+ring_t *ring_new(const ring_options_t *options) {
+    ring_t *self = calloc(1, sizeof *self);
+    CHECK(self != NULL, "out of memory");
+    self->options = *options;
+    self->applier = applier_new(options->store, &options->applier);
+    self->applier_thread = (applier_thread_t){
+        .applier = self->applier, .segments = options->segments, .room_wanted = room_wanted(options)};
+    self->applier_actor = zactor_new(applier_thread_run, &self->applier_thread);
+    self->journal_thread = (journal_thread_t){.journal = options->journal,
+                                              .room_wanted = room_wanted(options),
+                                              .memtable_bytes_max = options->applier.memtable_bytes_max,
+                                              .journal_tail_bytes_max = options->applier.journal_tail_bytes_max,
+                                              .applied = applier_applied(self->applier)};
+    self->journal_actor = zactor_new(journal_thread_run, &self->journal_thread);
+    start_shards(self);
+    return self;
+}
+
+void ring_destroy(ring_t **self_p) {
+    ring_t *self = *self_p;
+    if (self == NULL) {
+        return;
+    }
+    for (uint16_t i = 0; i < self->options.shards; i++) {
+        zactor_destroy(&self->shard_actors[i]);
+    }
+    zactor_destroy(&self->journal_actor);
+    zactor_destroy(&self->applier_actor);
+    applier_destroy(&self->applier);
+    journal_destroy(&self->options.journal);
+    segments_destroy(&self->options.segments);
+    store_destroy(&self->options.store);
+    free(self);
+    *self_p = NULL;
+}
+
+_Noreturn void ring_failed(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("dorand: stopped: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputs("\n", stderr);
+    va_end(arguments);
+    _exit(3);
+}

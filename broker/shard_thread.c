@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shard's thread: requests in, batches out. It steps only while it has an empty buffer; without one it takes no
+ * messages off its queue, and the broker soon answers busy. When nothing waits it lets the store's snapshot go.
+ */
+#include <czmq.h>
+
+#include "broker/clock.h"
+#include "broker/pipe.h"
+#include "broker/ring.h"
+
+enum { IDLE_EVERY_US = 1000000 };
+
+typedef struct place {
+    shard_t *shard;
+    store_reader_t *reader;
+    batch_t *all[BATCHES_PER_SHARD];
+    batch_t *empty[BATCHES_PER_SHARD];
+    uint32_t empty_count;
+    bool probed;
+    uint64_t idle_us; /* when idle work is due */
+    void *receiver, *journal;
+} place_t;
+
+static void place_open(place_t *self, const shard_thread_t *thread) {
+    char name[32];
+    shard_options_t options = thread->options;
+    CHECK(store_reader_open(thread->store, &self->reader) == STATUS_OK, "%s", store_error(thread->store));
+    options.reader = self->reader;
+    self->shard = shard_new(&options);
+    for (uint32_t i = 0; i < BATCHES_PER_SHARD; i++) {
+        self->all[i] = batch_new(options.id);
+        self->empty[self->empty_count++] = self->all[i];
+    }
+    snprintf(name, sizeof name, RING_TO_SHARD, options.id);
+    self->receiver = pipe_receiver(name, PIPE_TO_SHARD_MESSAGES);
+    self->journal = pipe_sender(RING_TO_JOURNAL, PIPE_TO_JOURNAL_MESSAGES);
+    self->idle_us = clock_now_us() + IDLE_EVERY_US;
+}
+
+static void place_close(place_t *self) {
+    pipe_close(&self->receiver);
+    pipe_close(&self->journal);
+    for (uint32_t i = 0; i < BATCHES_PER_SHARD; i++) {
+        batch_destroy(&self->all[i]);
+    }
+    shard_destroy(&self->shard);
+    store_reader_close(&self->reader);
+}
+
+static void receive(place_t *self) {
+    pipe_message_t message;
+    while (pipe_receive(self->receiver, &message)) {
+        if (message.type == PIPE_REQUESTS) {
+            shard_give(self->shard, message.pointer);
+        } else if (message.type == PIPE_BATCH) {
+            CHECK(self->empty_count < BATCHES_PER_SHARD, "a buffer came home twice");
+            self->empty[self->empty_count++] = message.pointer;
+        } else {
+            CHECK(message.type == PIPE_PROBE, "type %llu", (unsigned long long)message.type);
+            self->probed = true;
+        }
+    }
+}
+
+static void hand_on(place_t *self, batch_t *batch) {
+    if (self->probed) {
+        shard_stats_t stats = shard_stats(self->shard);
+        effect_add_raw(batch, EFFECT_FIGURES, span_of(&stats, sizeof stats));
+        batch->probe = true;
+        self->probed = false;
+    }
+    if (batch->record_count == 0 && batch->effect_count == 0 && batch->finished_count == 0) {
+        self->empty[self->empty_count++] = batch;
+        return;
+    }
+    pipe_send(self->journal, PIPE_BATCH, batch, 0);
+}
+
+/* Does one thing that is due. False: nothing was, or no buffer is empty. */
+static bool work(place_t *self) {
+    uint64_t now_us = clock_now_us();
+    bool idle = now_us >= self->idle_us;
+    if (self->empty_count == 0 || !(shard_waiting(self->shard) || self->probed || idle)) {
+        return false;
+    }
+    batch_t *batch = self->empty[--self->empty_count];
+    batch_reset(batch);
+    status_t status;
+    if (idle) {
+        self->idle_us = now_us + IDLE_EVERY_US;
+        status = shard_idle(self->shard, batch, now_us, clock_unix_ms());
+    } else {
+        status = shard_step(self->shard, batch, now_us, clock_unix_ms());
+    }
+    if (status != STATUS_OK) {
+        ring_failed("the store cannot be read");
+    }
+    hand_on(self, batch);
+    return true;
+}
+
+void shard_thread_run(struct _zsock_t *control, void *shard_thread) {
+    place_t self = {0};
+    place_open(&self, shard_thread);
+    zsock_signal(control, 0);
+    zmq_pollitem_t items[] = {{.socket = self.receiver, .events = ZMQ_POLLIN},
+                              {.socket = zsock_resolve(control), .events = ZMQ_POLLIN}};
+    while ((items[1].revents & ZMQ_POLLIN) == 0) {
+        receive(&self);
+        if (work(&self)) {
+            continue;
+        }
+        store_reader_release(self.reader);
+        zmq_poll(items, 2, IDLE_EVERY_US / 1000);
+    }
+    place_close(&self);
+}

@@ -132,7 +132,7 @@ Test(schema, more_problems_than_there_is_room_for_are_not_written) {
     pack_t pack = pack_into(room, sizeof room);
     pack_map(&pack, 40);
     for (int i = 0; i < 40; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "unknown%d", i);
         pack_cstring(&pack, name);
         pack_nil(&pack);

@@ -203,7 +203,8 @@ static void begin(peers_t *self, peer_t *peer, const char *user_id) {
     peer->number = self->next_number++;
     peer->roles = 0;
     peer->in_flight = 0;
-    memset(peer->session, 0, sizeof peer->session);
+    peer->has_session = false;
+    peer->again_us = 0;
     memcpy(peer->user_id, user_id, strlen(user_id) + 1);
 }
 

@@ -38,10 +38,12 @@ typedef struct peer {
     bool stranger;
     uint32_t in_flight; /* requests given to shards and not yet answered */
     uint64_t last_seen_us;
-    uint8_t session[SESSION_BYTES]; /* passed the check last; all zero: none did */
+    bool has_session;
+    uint8_t session[SESSION_BYTES]; /* passed the check last */
 
     frame_t *first, *last; /* queue */
     size_t queue_bytes;    /* of the envelopes in it */
+    uint64_t again_us;     /* not tried before: it took no more when it was tried last */
 
     /* Of the table. */
     uint64_t hash;

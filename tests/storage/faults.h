@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * faults: a disk that fails when a test says so. Defines the C library's calls that LMDB and the store write with, in
+ * front of the real ones; include it in one source of a program.
+ */
+#ifndef DORAN_TESTS_STORAGE_FAULTS_H
+#define DORAN_TESTS_STORAGE_FAULTS_H
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#define FAULTS_VISIBLE __attribute__((visibility("default")))
+
+/* errno that the call fails with from now on; 0: it works. */
+static int fault_of_write, fault_of_sync, fault_of_fallocate;
+static int calls_of_fallocate;
+
+FAULTS_VISIBLE ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset);
+FAULTS_VISIBLE ssize_t writev(int fd, const struct iovec *parts, int count);
+FAULTS_VISIBLE int fdatasync(int fd);
+FAULTS_VISIBLE int fallocate(int fd, int mode, off_t offset, off_t bytes);
+
+#define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
+
+ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset) {
+    errno = fault_of_write;
+    return fault_of_write != 0 ? -1 : REAL(pwrite)(fd, buffer, bytes, offset);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+    errno = fault_of_write;
+    return fault_of_write != 0 ? -1 : REAL(writev)(fd, parts, count);
+}
+
+int fdatasync(int fd) {
+    errno = fault_of_sync;
+    return fault_of_sync != 0 ? -1 : REAL(fdatasync)(fd);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t bytes) {
+    calls_of_fallocate += 1;
+    errno = fault_of_fallocate;
+    return fault_of_fallocate != 0 ? -1 : REAL(fallocate)(fd, mode, offset, bytes);
+}
+
+#endif

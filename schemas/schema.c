@@ -255,17 +255,18 @@ void record_encode(const record_t *self, const void *in, pack_t *pack) {
     }
 }
 
+bool record_printable(const record_t *self, span_t name) {
+    uint32_t field = field_find(self, name, 0);
+    return field < self->field_count && (self->fields[field].flags & SECRET) == 0;
+}
+
 void record_redact(const record_t *self, const tape_t *tape, uint32_t token, pack_t *pack) {
-    const token_t *map = &tape->tokens[token];
-    CHECK(token < tape->count && map->type == TOKEN_MAP, "no map at %u of %u", token, tape->count);
-    pack_map(pack, map->len);
-    uint32_t hint = 0;
-    for (uint32_t key = token + 1; key < map->next; key = tape->tokens[key + 1].next) {
-        uint32_t field = field_find(self, token_span(&tape->tokens[key]), hint);
+    CHECK(token < tape->count && tape->tokens[token].type == TOKEN_MAP, "no map at %u of %u", token, tape->count);
+    pack_map(pack, tape->tokens[token].len);
+    for (uint32_t key = token + 1; key < tape->tokens[token].next; key = tape->tokens[key + 1].next) {
         pack_raw(pack, tape_raw(tape, key));
-        if (field < self->field_count && (self->fields[field].flags & SECRET) == 0) {
+        if (record_printable(self, token_span(&tape->tokens[key]))) {
             pack_raw(pack, tape_raw(tape, key + 1));
-            hint = field + 1;
         } else {
             pack_cstring(pack, "***");
         }

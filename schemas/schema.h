@@ -119,8 +119,9 @@ MUST_USE status_t record_decode(const record_t *self, const tape_t *tape, uint32
                                 void *out, problems_t *problems);
 /* Encodes the present fields. CHECKs that required ones are present and all are within their bounds. */
 void record_encode(const record_t *self, const void *in, pack_t *pack);
-/* The record at `token` as a map again, with *** for what may not be printed: secret fields, and fields unknown here,
-   since a newer release may mean them to be secret. */
+/* May a field of this name be printed? Not if it is secret, or unknown here: a newer release may mean it to be secret. */
+bool record_printable(const record_t *self, span_t name);
+/* The record at `token` as a map again, with *** for what may not be printed. */
 void record_redact(const record_t *self, const tape_t *tape, uint32_t token, pack_t *pack);
 /* Packs {code: invalid, …, errors: [{pointer, code, detail}]}. */
 void problems_pack(const problems_t *self, pack_t *pack);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The public calls. What they share is in the exchange; here are arguments, waiting and the end.
+ *
+ * A completion may call anything on its doran_t, doran_call and doran_close too. So calls can stand inside one another:
+ * `depth` counts them, and a close inside one stops all completions at once and frees when the outermost returns.
+ */
+#include "tools/client/client.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include <sodium.h>
+
+#include "schemas/address.h"
+#include "tools/client/clock.h"
+#include "tools/client/exchange.h"
+
+enum {
+    TIMEOUT_MS = 10000,
+    IN_FLIGHT = 1000,
+    IN_FLIGHT_MAX = 4096,
+    ERROR_BYTES_MAX = 512,
+};
+
+struct doran {
+    exchange_t exchange;
+    uint64_t next_id;
+    uint32_t timeout_ms;
+    unsigned depth; /* calls that work, one inside another */
+    bool closing;
+    uint8_t *answer; /* what the last doran_call gave out: the body, then the text */
+    size_t answer_bytes;
+};
+
+const char *doran_code_name(doran_code_t code) {
+    return (unsigned)code < STATUS_COUNT ? status_code((status_t)code) : "unknown";
+}
+
+doran_t *client_open(const doran_options_t *options, const client_tuning_t *tuning, char *error, size_t error_bytes) {
+    client_tuning_t none = {0};
+    tuning = tuning != NULL ? tuning : &none;
+    if (options->in_flight_max > IN_FLIGHT_MAX || sodium_init() < 0) {
+        snprintf(error, error_bytes, "in_flight_max is at most %d.", IN_FLIGHT_MAX);
+        return NULL;
+    }
+    connection_t *connection = connection_new(options, tuning->transport, error, error_bytes);
+    if (connection == NULL) {
+        return NULL;
+    }
+    doran_t *self = calloc(1, sizeof *self);
+    CHECK(self != NULL, "no memory");
+    self->next_id = options->session != NULL && options->next_id > 0 ? options->next_id : 1;
+    self->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
+    uint32_t in_flight_max = options->in_flight_max > 0 ? options->in_flight_max : IN_FLIGHT;
+    exchange_init(&self->exchange, connection, pending_table_new(in_flight_max), options->session);
+    self->exchange.busy_fails = options->busy_fails != 0;
+    self->exchange.one_per_frame = tuning->one_per_frame;
+    return self;
+}
+
+doran_t *doran_open(const doran_options_t *options, char *error, size_t error_bytes) {
+    return client_open(options, NULL, error, error_bytes);
+}
+
+static void destroy(doran_t *self) {
+    exchange_fini(&self->exchange);
+    free(self->answer);
+    free(self);
+}
+
+void doran_close(doran_t **self_p) {
+    doran_t *self = *self_p;
+    *self_p = NULL;
+    if (self == NULL) {
+        return;
+    }
+    self->closing = self->exchange.stopped = true;
+    if (self->depth == 0) {
+        destroy(self);
+    }
+}
+
+static void enter(doran_t *self) {
+    self->depth += 1;
+}
+
+/* False if self is gone. */
+static bool leave(doran_t *self) {
+    self->depth -= 1;
+    if (self->closing && self->depth == 0) {
+        destroy(self);
+        return false;
+    }
+    if (!self->closing && self->depth == 0) {
+        connection_settle(self->exchange.connection, pending_queued(self->exchange.pending) != NULL &&
+                                                         self->exchange.ready && !self->exchange.blocked);
+    }
+    return !self->closing;
+}
+
+/* Submitting. */
+
+/* kind/key, or kind/ where the server makes the key or a query has none. */
+static bool split_address(const char *text, address_t *address) {
+    const char *slash = strchr(text, '/');
+    if (slash == NULL || slash[1] != 0) {
+        return address_parse(span_text(text), address) == STATUS_OK;
+    }
+    *address = (address_t){.kind = span_of(text, (size_t)(slash - text)), .key = span_of(slash + 1, 0)};
+    return address_kind_valid(address->kind);
+}
+
+/* Bytes that are not one map would spoil the other requests of the frame. */
+static bool is_map(doran_t *self, span_t body) {
+    tape_t *tape = &self->exchange.tape;
+    return tape_read_whole(tape, body) == STATUS_OK && tape->tokens[0].type == TOKEN_MAP;
+}
+
+static doran_code_t submit(doran_t *self, const address_t *address, const char *method, span_t body,
+                           uint32_t timeout_ms, pending_t **pending) {
+    static const uint8_t empty_map[] = {0x80};
+    body = body.ptr != NULL ? body : span_of(empty_map, sizeof empty_map);
+    span_t name = span_text(method);
+    if (name.len == 0 || name.len > METHOD_BYTES_MAX) {
+        return DORAN_UNKNOWN_METHOD;
+    }
+    if (body.len > ENVELOPE_BYTES_MAX - ENVELOPE_OVERHEAD_BYTES - KIND_BYTES_MAX - KEY_BYTES_MAX - METHOD_BYTES_MAX) {
+        return DORAN_TOO_LARGE;
+    }
+    if (!is_map(self, body)) {
+        return DORAN_INVALID;
+    }
+    uint64_t deadline_us = clock_us() + 1000 * (uint64_t)(timeout_ms > 0 ? timeout_ms : self->timeout_ms);
+    *pending = pending_add(self->exchange.pending, self->next_id, address->kind, address->key, name, body, deadline_us);
+    if (*pending == NULL) {
+        return DORAN_BUSY;
+    }
+    self->next_id += 1;
+    return DORAN_OK;
+}
+
+doran_code_t doran_submit(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
+                          uint32_t timeout_ms, doran_done_fn done, void *context) {
+    address_t to;
+    if (!split_address(address, &to)) {
+        return DORAN_INVALID_ADDRESS;
+    }
+    pending_t *pending = NULL;
+    enter(self);
+    doran_code_t code = submit(self, &to, method, span_of(body, body_bytes), timeout_ms, &pending);
+    if (code == DORAN_OK) {
+        pending->done = done;
+        pending->context = context;
+        if (pending_queued_bytes(self->exchange.pending) >= FRAME_COALESCE_BYTES) {
+            exchange_flush(&self->exchange, clock_us());
+        }
+    }
+    leave(self);
+    return code;
+}
+
+/* Working. */
+
+static int wait_ms(const doran_t *self, uint64_t now_us, uint64_t until_us) {
+    uint64_t due_us = exchange_due(&self->exchange);
+    uint64_t wake_us = due_us < until_us ? due_us : until_us;
+    uint64_t left_us = wake_us > now_us ? wake_us - now_us : 0;
+    uint64_t left_ms = (left_us + 999) / 1000;
+    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* Until something completed, until_us, or a signal. */
+static int work(doran_t *self, uint64_t until_us) {
+    for (;;) {
+        uint64_t now_us = clock_us();
+        int completed = exchange_step(&self->exchange, now_us);
+        if (completed > 0 || self->closing || now_us >= until_us) {
+            return completed;
+        }
+        if (!connection_wait(self->exchange.connection, wait_ms(self, now_us, until_us))) {
+            return 0;
+        }
+    }
+}
+
+int doran_run(doran_t *self, int timeout_ms) {
+    bool nothing_to_wait_for = timeout_ms < 0 && doran_in_flight(self) == 0;
+    uint64_t until_us = timeout_ms < 0 ? UINT64_MAX : clock_us() + 1000 * (uint64_t)timeout_ms;
+    enter(self);
+    int completed = work(self, nothing_to_wait_for ? 0 : until_us);
+    leave(self);
+    return completed;
+}
+
+void doran_flush(doran_t *self) {
+    enter(self);
+    exchange_flush(&self->exchange, clock_us());
+    leave(self);
+}
+
+int doran_fd(doran_t *self) {
+    enter(self);
+    int fd = connection_fd(self->exchange.connection);
+    leave(self);
+    return fd;
+}
+
+uint32_t doran_in_flight(const doran_t *self) {
+    return pending_count(self->exchange.pending);
+}
+
+/* Waiting for one answer. */
+
+typedef struct call {
+    doran_t *self;
+    doran_reply_t *reply;
+    bool done;
+} call_t;
+
+/* Copies what the frame or the stack holds into memory that stays until the next call. */
+static void keep_reply(doran_t *self, const doran_reply_t *from, doran_reply_t *reply) {
+    size_t text_bytes = strlen(from->text) + 1;
+    if (self->answer_bytes < from->body_bytes + text_bytes) {
+        free(self->answer);
+        self->answer_bytes = from->body_bytes + text_bytes;
+        self->answer = malloc(self->answer_bytes);
+        CHECK(self->answer != NULL, "no memory for %zu bytes", self->answer_bytes);
+    }
+    memcpy(self->answer, from->body, from->body_bytes);
+    memcpy(self->answer + from->body_bytes, from->text, text_bytes);
+    *reply = *from;
+    reply->body = self->answer;
+    reply->text = (const char *)self->answer + from->body_bytes;
+}
+
+/* An answer of our own. */
+static void answer_here(doran_t *self, doran_code_t code, doran_reply_t *reply) {
+    uint8_t body[ERROR_BYTES_MAX];
+    pack_t pack = pack_into(body, sizeof body);
+    envelope_pack_error(&pack, (status_t)code, NULL, 0);
+    CHECK(pack_ok(&pack), "an error over %zu bytes", sizeof body);
+    doran_reply_t own = {.code = code, .text = status_text((status_t)code), .body = pack.ptr, .body_bytes = pack.len};
+    keep_reply(self, &own, reply);
+}
+
+static void call_done(void *context, const doran_reply_t *reply) {
+    call_t *call = context;
+    keep_reply(call->self, reply, call->reply);
+    call->done = true;
+}
+
+doran_code_t doran_call(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
+                        uint32_t timeout_ms, doran_reply_t *reply) {
+    call_t call = {.self = self, .reply = reply};
+    enter(self);
+    doran_code_t code = doran_submit(self, address, method, body, body_bytes, timeout_ms, call_done, &call);
+    if (code != DORAN_OK) {
+        answer_here(self, code, reply);
+    }
+    while (code == DORAN_OK && !call.done && !self->closing) {
+        (void)work(self, UINT64_MAX); /* its deadline ends it */
+    }
+    if (code == DORAN_OK) {
+        code = call.done ? reply->code : DORAN_DEADLINE_EXCEEDED;
+    }
+    if (!leave(self)) {
+        *reply = (doran_reply_t){
+            .code = code, .text = "The client was closed meanwhile", .body = (const uint8_t *)"\x80", .body_bytes = 1};
+    }
+    return code;
+}
+
+typedef struct query {
+    doran_t *self;
+    doran_done_fn each;
+    void *context;
+    uint64_t id;
+    doran_code_t code;
+    bool done;
+} query_t;
+
+static void query_answered(void *context, const doran_reply_t *reply) {
+    query_t *query = context;
+    query->code = reply->code;
+    query->done = pending_find(query->self->exchange.pending, query->id) == NULL;
+    if (reply->code == DORAN_OK) {
+        query->each(query->context, reply);
+    }
+}
+
+doran_code_t doran_query(doran_t *self, const char *kind, const char *method, const void *body, size_t body_bytes,
+                         uint32_t timeout_ms, doran_done_fn each, void *context) {
+    address_t to = {.kind = span_text(kind), .key = span_text("")};
+    if (!address_kind_valid(to.kind)) {
+        return DORAN_INVALID_ADDRESS;
+    }
+    query_t query = {.self = self, .each = each, .context = context, .code = DORAN_DEADLINE_EXCEEDED};
+    pending_t *pending = NULL;
+    enter(self);
+    doran_code_t code = submit(self, &to, method, span_of(body, body_bytes), timeout_ms, &pending);
+    if (code == DORAN_OK) {
+        pending->done = query_answered;
+        pending->context = &query;
+        pending->query = true;
+        query.id = pending->id;
+    }
+    while (code == DORAN_OK && !query.done && !self->closing) {
+        (void)work(self, UINT64_MAX);
+    }
+    leave(self);
+    return code == DORAN_OK ? query.code : code;
+}
+
+/* About the connection. */
+
+/* Until the pong of a ping sent now; 0 if none came. A ping goes out only where a pong came before, since the first of
+   a socket takes as long as connecting. */
+static uint64_t ping(doran_t *self, uint64_t until_us) {
+    exchange_t *exchange = &self->exchange;
+    uint64_t id = 0, sent_us = 0;
+    for (uint64_t now_us = clock_us(); now_us < until_us && !self->closing; now_us = clock_us()) {
+        bool ready = exchange->ready;
+        if (!ready) {
+            id = 0;
+        } else if (id == 0) {
+            sent_us = now_us;
+            id = exchange_ping(exchange, now_us);
+        }
+        (void)exchange_step(exchange, now_us);
+        if (id != 0 && exchange->pong_id >= id) {
+            return exchange->pong_us > sent_us ? exchange->pong_us - sent_us : 1;
+        }
+        if (ready || !exchange->ready) {
+            (void)connection_wait(exchange->connection, wait_ms(self, now_us, until_us));
+        }
+    }
+    return 0;
+}
+
+int64_t doran_ping(doran_t *self, uint32_t timeout_ms, char *version, size_t version_bytes) {
+    enter(self);
+    uint64_t rtt_us = ping(self, clock_us() + 1000 * (uint64_t)timeout_ms);
+    if (rtt_us > 0 && version != NULL) {
+        snprintf(version, version_bytes, "%s", self->exchange.version);
+    }
+    leave(self);
+    return rtt_us > 0 ? (int64_t)rtt_us : -1;
+}
+
+const char *doran_endpoint(const doran_t *self) {
+    return connection_endpoint(self->exchange.connection);
+}
+
+int doran_session(const doran_t *self, uint8_t session[16], uint64_t *next_id) {
+    if (!self->exchange.session_proven) {
+        return 0;
+    }
+    memcpy(session, self->exchange.session, SESSION_BYTES);
+    *next_id = self->next_id;
+    return 1;
+}

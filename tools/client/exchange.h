@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exchange: what goes out to the server and what comes back, for the requests in a table. It keeps the session, packs
+ * requests into frames, matches answers, sends again what may have been lost and gives up what is out of time.
+ *
+ *              open ───► CONNECTING: a ping is out, requests wait
+ *                            │ pong: our session
+ *        silence, or the     ▼
+ *        server has moved  READY: requests go out, pings in between
+ *              └─────────────┘ a pong with a new number: all that is pending goes out again
+ *
+ * Completions run in exchange_step and nowhere else. One thread.
+ */
+#ifndef DORAN_CLIENT_EXCHANGE_H
+#define DORAN_CLIENT_EXCHANGE_H
+
+#include "schemas/envelope.h"
+#include "tools/client/connection.h"
+#include "tools/client/pending.h"
+
+enum { VERSION_TEXT_BYTES = 65 };
+
+/* Visible for embedding in struct doran; only exchange.c changes it, but for the settings. */
+typedef struct exchange {
+    connection_t *connection;
+    pending_table_t *pending;
+
+    bool busy_fails;    /* setting */
+    bool one_per_frame; /* setting */
+    bool stopped;       /* setting: no completion runs any more */
+
+    bool ready;          /* a pong came on this socket */
+    bool blocked;        /* the frame could not be sent for now */
+    bool has_session;    /* session is one that the server knows or knew */
+    bool session_proven; /* it said so to us */
+    uint8_t session[SESSION_BYTES];
+    uint64_t number; /* of the last pong */
+    char version[VERSION_TEXT_BYTES];
+
+    uint64_t pings;         /* sent, over all sockets; the id of the last */
+    uint64_t pong_id;       /* of the last pong */
+    uint64_t pong_us;       /* when it came */
+    uint64_t ping_us;       /* when the last ping was sent */
+    uint64_t unanswered_us; /* when we sent the first thing after which nothing was heard; 0: nothing */
+    uint64_t attempt_us;    /* until when this socket may wait for its first pong */
+    uint64_t look_us;       /* when to look whether the server has moved */
+    uint64_t heartbeat_us;  /* between pings; the server's wish */
+    uint32_t attempts;      /* sockets opened since the last pong */
+
+    size_t frame_bytes; /* in frame, waiting to be sent */
+    uint8_t *frame;     /* [FRAME_COALESCE_BYTES] */
+    tape_t tape;
+} exchange_t;
+
+/* Takes both. session NULL: a new one. Opens the connection. */
+void exchange_init(exchange_t *self, connection_t *connection, pending_table_t *pending, const uint8_t *session);
+void exchange_fini(exchange_t *self);
+
+/* Sends what is queued, as far as that is possible now. */
+void exchange_flush(exchange_t *self, uint64_t now_us);
+/* Everything there is to do now: timers, frames, completions. Returns how many requests completed; more may be ready if
+   that is not 0. */
+int exchange_step(exchange_t *self, uint64_t now_us);
+/* When there will be something to do even if nothing comes. */
+uint64_t exchange_due(const exchange_t *self);
+/* Sends a ping and returns its id, 0 if that is not possible now. */
+uint64_t exchange_ping(exchange_t *self, uint64_t now_us);
+
+#endif

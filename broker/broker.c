@@ -16,6 +16,8 @@
 /* A peer that took no more is tried again after this. */
 #define SEND_AGAIN_US 1000
 #define ERROR_BODY_BYTES_MAX 512
+/* The hint with busy and draining: about how long a full buffer takes. */
+#define RETRY_AFTER_MS 20
 
 typedef struct lane { /* request buffers of one shard */
     requests_t *all[REQUEST_BATCHES_PER_SHARD];
@@ -111,7 +113,7 @@ static void answer_error(broker_t *self, peer_t *peer, const envelope_t *request
     uint8_t bytes[ERROR_BODY_BYTES_MAX];
     pack_t body = pack_into(bytes, sizeof bytes);
     bool later = refusal.status == STATUS_BUSY || refusal.status == STATUS_DRAINING;
-    envelope_pack_error(&body, refusal.status, refusal.detail, later ? self->options.retry_after_ms : 0);
+    envelope_pack_error(&body, refusal.status, refusal.detail, later ? RETRY_AFTER_MS : 0);
     CHECK(pack_ok(&body), "an error of more than %zu bytes", sizeof bytes);
     self->refused += refusal.status == STATUS_BUSY;
     queue(self, peer,

@@ -29,7 +29,6 @@ typedef struct broker_options {
     uint32_t message_bytes_max;    /* of one envelope; at most ENVELOPE_BYTES_MAX */
     uint32_t peer_queue_bytes_max; /* a peer with more than half of it waiting is refused new requests */
     uint32_t request_timeout_ms;   /* for requests that give none */
-    uint32_t retry_after_ms;       /* the hint with busy and draining */
     uint32_t heartbeat_ms;         /* told to clients: ping this often */
     uint32_t peer_idle_ms;         /* a peer not seen for so long is forgotten */
     uint64_t session_ms;

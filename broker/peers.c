@@ -18,6 +18,7 @@ struct peers {
     uint32_t bucket_mask;
     uint32_t peers_max, count;
     uint32_t free_peer, free_stranger; /* lists through peer.next */
+    uint32_t unused;                   /* slots of peers from here on were never touched */
     uint32_t oldest, newest;           /* seen */
     uint32_t sender, senders;          /* ring */
     uint64_t seed, next_number;
@@ -58,7 +59,7 @@ peers_t *peers_new(const peers_options_t *options) {
     self->bucket_mask = buckets - 1;
     self->buckets = zeroed(buckets, sizeof *self->buckets);
     memset(self->buckets, 0xff, buckets * sizeof *self->buckets);
-    for (uint32_t i = slot_count(self); i-- > 0;) {
+    for (uint32_t i = slot_count(self); i-- > self->peers_max;) {
         self->slots[i].index = i;
         release_slot(self, &self->slots[i]);
     }
@@ -208,7 +209,12 @@ static void begin(peers_t *self, peer_t *peer, const char *user_id) {
     memcpy(peer->user_id, user_id, strlen(user_id) + 1);
 }
 
-static peer_t *make(peers_t *self, span_t routing_id, uint64_t hash, const char *user_id) {
+/* A free slot, of a stranger if there is no other, or NULL. */
+static peer_t *take_slot(peers_t *self) {
+    if (self->free_peer == NONE && self->unused < self->peers_max) {
+        self->slots[self->unused].index = self->unused;
+        release_slot(self, &self->slots[self->unused++]);
+    }
     bool stranger = self->free_peer == NONE;
     uint32_t *head = stranger ? &self->free_stranger : &self->free_peer;
     if (*head == NONE) {
@@ -217,6 +223,14 @@ static peer_t *make(peers_t *self, span_t routing_id, uint64_t hash, const char 
     peer_t *peer = &self->slots[*head];
     *head = peer->next;
     peer->stranger = stranger;
+    return peer;
+}
+
+static peer_t *make(peers_t *self, span_t routing_id, uint64_t hash, const char *user_id) {
+    peer_t *peer = take_slot(self);
+    if (peer == NULL) {
+        return NULL;
+    }
     peer->first = peer->last = NULL;
     peer->queue_bytes = 0;
     peer->hash = hash;

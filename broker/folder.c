@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* A data folder: lock, then store, then journal, then what lies between the two. */
+#include "broker/folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "broker/files.h"
+
+static const char *const subfolders[] = {"keys", "secrets", "journal", "lmdb", "run", "log"};
+
+static status_t make_folders(const char *dir, char *error, size_t error_bytes) {
+    char path[FILES_PATH_BYTES];
+    status_t status = files_folder(dir, error, error_bytes);
+    for (size_t i = 0; i < ARRAY_LENGTH(subfolders) && status == STATUS_OK; i++) {
+        status = files_path(path, error, error_bytes, "%s/%s", dir, subfolders[i]);
+        if (status == STATUS_OK) {
+            status = files_folder(path, error, error_bytes);
+        }
+    }
+    return status;
+}
+
+status_t folder_lock(folder_t *self, const char *dir, bool wait, char *error, size_t error_bytes) {
+    char path[FILES_PATH_BYTES];
+    *self = (folder_t){.lock = -1};
+    snprintf(self->path, sizeof self->path, "%s", dir);
+    snprintf(self->journal_path, sizeof self->journal_path, "%s/journal", self->path);
+    status_t status = make_folders(dir, error, error_bytes);
+    if (status == STATUS_OK) {
+        status = files_path(path, error, error_bytes, "%s/lock", dir);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    self->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (self->lock < 0) {
+        return files_fail(error, error_bytes, "%s cannot be opened: %s", path, strerror(errno));
+    }
+    if (flock(self->lock, wait ? LOCK_EX : LOCK_EX | LOCK_NB) == 0) {
+        return STATUS_OK;
+    }
+    int reason = errno;
+    close(self->lock);
+    self->lock = -1;
+    return reason == EWOULDBLOCK
+               ? files_fail(error, error_bytes, "another server is running on %s; ./tools/down stops it", dir)
+               : files_fail(error, error_bytes, "%s cannot be locked: %s", path, strerror(reason));
+}
+
+static status_t open_journal(folder_t *self, const settings_t *settings, const store_meta_t *meta, recovery_t *recovery,
+                             char *error, size_t error_bytes) {
+    status_t status = journal_open(self->journal_path, meta->folder_id, meta->position, meta->generation, meta->generation == 0,
+                                   settings->segment_bytes, recovery_visit, recovery, &self->journal, error, error_bytes);
+    if (status == STATUS_OK) {
+        status = recovery_apply(recovery, self->store, journal_position(self->journal), journal_generation(self->journal));
+        if (status != STATUS_OK) {
+            return files_fail(error, error_bytes, "the journal's tail could not be applied to the store: %s",
+                              store_error(self->store));
+        }
+    }
+    return status;
+}
+
+status_t folder_recover(folder_t *self, const settings_t *settings, char *error, size_t error_bytes) {
+    char path[FILES_PATH_BYTES];
+    status_t status = files_path(path, error, error_bytes, "%s/lmdb", self->path);
+    if (status == STATUS_OK) {
+        status = store_open(path, settings->lmdb_map_bytes, &self->store, error, error_bytes);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    store_meta_t meta = store_meta(self->store);
+    recovery_t *recovery = recovery_new();
+    status = open_journal(self, settings, &meta, recovery, error, error_bytes);
+    recovery_destroy(&recovery);
+    if (status == STATUS_OK) {
+        status = segments_open(self->journal_path, meta.folder_id, settings->segment_bytes, &self->segments, error,
+                               error_bytes);
+    }
+    return status;
+}
+
+void folder_close(folder_t *self) {
+    segments_destroy(&self->segments);
+    journal_destroy(&self->journal);
+    store_destroy(&self->store);
+    if (self->lock >= 0) {
+        close(self->lock);
+        self->lock = -1;
+    }
+}

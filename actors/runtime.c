@@ -7,15 +7,6 @@
 
 #include "actors/store_key.h"
 
-static const field_t *record_field(const record_t *record, span_t name) {
-    for (uint32_t i = 0; i < record->field_count; i++) {
-        if (span_equal(span_text(record->fields[i].name), name)) {
-            return &record->fields[i];
-        }
-    }
-    return NULL;
-}
-
 status_t runtime_show(const record_t *record, const cell_t *cell, tape_t *tape, pack_t *reply) {
     status_t status = tape_read_whole(tape, cell->body);
     if (status != STATUS_OK || tape->tokens[0].type != TOKEN_MAP) {
@@ -25,16 +16,7 @@ status_t runtime_show(const record_t *record, const cell_t *cell, tape_t *tape, 
     pack_cstring(reply, "version");
     pack_u64(reply, cell->version);
     pack_cstring(reply, "state");
-    pack_map(reply, tape->tokens[0].len);
-    for (uint32_t name = 1; name < tape->count; name = tape->tokens[name + 1].next) {
-        const field_t *field = record_field(record, token_span(&tape->tokens[name]));
-        pack_text(reply, token_span(&tape->tokens[name]));
-        if (field != NULL && (field->flags & SECRET) != 0) {
-            pack_cstring(reply, "***");
-        } else {
-            pack_raw(reply, tape_raw(tape, name + 1));
-        }
-    }
+    record_redact(record, tape, 0, reply);
     return STATUS_OK;
 }
 

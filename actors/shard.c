@@ -404,7 +404,7 @@ shard_stats_t shard_stats(shard_t *self) {
         .memtable_bytes = memtable_bytes(self->memtable),
         .handled = self->handled,
         .refused = self->refused,
-        .wait_p99_us = histogram_percentile(&self->wait, 99.0),
+        .wait_p99_us = histogram_percentile(&self->wait, 0.99),
     };
     histogram_reset(&self->wait);
     return stats;

@@ -106,7 +106,7 @@ static void send_figures(place_t *self) {
     figures_t *figures = malloc(sizeof *figures);
     CHECK(figures != NULL, "out of memory");
     *figures = (figures_t){.journal = journal_stats(self->journal),
-                           .sync_p99_us = histogram_percentile(&self->appends, 99.0),
+                           .sync_p99_us = histogram_percentile(&self->appends, 0.99),
                            .applied = self->applied,
                            .lag = journal_position(self->journal) - self->applied,
                            .bytes_pending = memtable_total(self)};

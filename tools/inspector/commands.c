@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The rows of commands.def as tables. */
+#include "tools/inspector/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "schemas/check.h"
+
+const flag_t flags[] = {
+#define FLAG(name, TYPE, argument, command, text)                                                                      \
+    {#name, FLAG_##TYPE, offsetof(arguments_t, name), argument, command, text},
+#include "tools/inspector/commands.def"
+};
+const size_t flags_count = ARRAY_LENGTH(flags);
+
+const command_t commands[] = {
+#define COMMAND(name, function, least, most, listed, arguments, summary, text)                                         \
+    {#name, function, least, most, listed, arguments, summary, text},
+#include "tools/inspector/commands.def"
+};
+const size_t commands_count = ARRAY_LENGTH(commands);
+
+const command_t *command_find(const char *name) {
+    for (size_t i = 0; i < commands_count; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+bool flag_belongs(const flag_t *flag, const command_t *command) {
+    return flag->command[0] == '\0' || strcmp(flag->command, command->name) == 0;
+}
+
+void command_synopsis(const command_t *command, char *text, size_t text_bytes) {
+    snprintf(text, text_bytes, "%s%s%s", command->name, command->arguments[0] != '\0' ? " " : "", command->arguments);
+}
+
+void flag_synopsis(const flag_t *flag, char *text, size_t text_bytes) {
+    snprintf(text, text_bytes, "--%s%s%s", flag->name, flag->type == FLAG_SWITCH ? "" : " ", flag->argument);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ls: the actors of a kind. Every shard knows its own, in order; each page asks all of them behind the last key shown
+ * (rows.h) and is printed as it comes, so that a list may be longer than memory.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "schemas/records.h"
+#include "tools/inspector/connect.h"
+#include "tools/inspector/output.h"
+#include "tools/inspector/rows.h"
+
+enum { PAGE_ROWS = 1000, REQUEST_BYTES = 256 };
+
+typedef struct listing {
+    const arguments_t *arguments;
+    doran_t *server;
+    rows_t page;
+    char after[KEY_BYTES_MAX + 1]; /* the last key shown */
+    uint64_t left;                 /* rows that may still be shown */
+    uint64_t shown;
+    bool malformed; /* an answer of this page */
+    char text[256]; /* of the error that a shard answered */
+} listing_t;
+
+static void take_answer(void *context, const doran_reply_t *reply) {
+    listing_t *self = context;
+    if (reply->code != DORAN_OK) {
+        snprintf(self->text, sizeof self->text, "%s", reply->text);
+    } else if (rows_add(&self->page, span_of(reply->body, reply->body_bytes)) != STATUS_OK) {
+        self->malformed = true;
+    }
+}
+
+/* Fills the page with the rows behind `after`. Returns the exit code. */
+static int ask(listing_t *self) {
+    const char *kind = self->arguments->words[0];
+    uint8_t bytes[REQUEST_BYTES];
+    pack_t pack = pack_into(bytes, sizeof bytes);
+    list_request_t request = {0};
+    FIELD_SET(list_request, &request, after, span_text(self->after));
+    FIELD_SET(list_request, &request, limit, self->left < PAGE_ROWS ? self->left : PAGE_ROWS);
+    record_encode(&record_list_request, &request, &pack);
+    CHECK(pack_ok(&pack), "%d bytes are too few", REQUEST_BYTES);
+    rows_reset(&self->page);
+    doran_code_t code =
+        doran_query(self->server, kind, "list", bytes, pack.len, arguments_timeout(self->arguments), take_answer, self);
+    if (code != DORAN_OK) {
+        return connect_problem(kind, code, self->text);
+    }
+    if (self->malformed) {
+        output_problem("ls %s: an answer makes no sense to this version of the program", kind);
+        return ERROR_ANSWERED;
+    }
+    return DONE;
+}
+
+static void print_row(const listing_t *self, const row_t *row) {
+    const char *kind = self->arguments->words[0];
+    if (self->arguments->json) {
+        printf("{\"address\":\"%s/%s\",\"version\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n", kind, row->key, row->version,
+               row->bytes);
+    } else {
+        printf("%9" PRIu64 "  %7" PRIu64 "  %s/%s\n", row->version, row->bytes, kind, row->key);
+    }
+}
+
+/* Prints what is complete of the page. True: there may be more behind it. */
+static bool print_page(listing_t *self) {
+    size_t complete = rows_finish(&self->page);
+    size_t count = complete < self->left ? complete : (size_t)self->left;
+    if (self->shown == 0 && count > 0 && !self->arguments->json) {
+        printf("  version    bytes  address\n");
+    }
+    for (size_t i = 0; i < count; i++) {
+        print_row(self, &self->page.items[i]);
+    }
+    if (count > 0) {
+        memcpy(self->after, self->page.items[count - 1].key, sizeof self->after);
+    }
+    self->left -= count;
+    self->shown += count;
+    return count > 0 && self->left > 0 && self->page.more;
+}
+
+static int list(listing_t *self) {
+    int code;
+    do {
+        code = ask(self);
+    } while (code == DONE && print_page(self));
+    if (code == DONE && self->shown == 0 && !self->arguments->json) {
+        printf("none\n");
+    }
+    return code;
+}
+
+int command_ls(const arguments_t *arguments) {
+    const char *after = arguments->after != NULL ? arguments->after : "";
+    listing_t self = {.arguments = arguments, .left = arguments->limit != 0 ? arguments->limit : UINT64_MAX};
+    if (strlen(after) > KEY_BYTES_MAX) {
+        output_problem("--after is longer than a key can be, %d bytes", KEY_BYTES_MAX);
+        return WRONG_USAGE;
+    }
+    snprintf(self.after, sizeof self.after, "%s", after);
+    self.server = connect_server(arguments);
+    if (self.server == NULL) {
+        return NOT_REACHED;
+    }
+    rows_init(&self.page);
+    int code = list(&self);
+    rows_fini(&self.page);
+    doran_close(&self.server);
+    return code;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rows: one page of a listing, merged from the answers of the shards (list_reply of schemas/common.def).
+ *
+ * Each shard answers the first rows behind the same key. Where one has more than it sent, the rows of the others beyond
+ * its last one must wait: what it has not sent yet may stand before them.
+ *
+ *   shard 0:  a  d  f  more         order:  a  b  d  e  f | g
+ *   shard 1:  b  e  g                                       |____ waits for the next page, which begins behind f
+ *
+ * Owned by one thread.
+ */
+#ifndef DORAN_INSPECTOR_ROWS_H
+#define DORAN_INSPECTOR_ROWS_H
+
+#include "schemas/limits.h"
+#include "schemas/status.h"
+
+typedef struct row {
+    char key[KEY_BYTES_MAX + 1];
+    uint64_t version, bytes;
+} row_t;
+
+typedef struct rows {
+    row_t *items;
+    size_t count, capacity;
+    bool more;                    /* some shard has rows beyond what it sent */
+    char last[KEY_BYTES_MAX + 1]; /* if more: rows up to this key are complete */
+} rows_t;
+
+void rows_init(rows_t *self);
+void rows_fini(rows_t *self);
+/* Empties the page. */
+void rows_reset(rows_t *self);
+/* Adds the body of one shard's answer. INVALID: it is none; the page is unchanged. */
+MUST_USE status_t rows_add(rows_t *self, span_t body);
+/* When all have answered: sorts, and returns how many rows from the first may be shown. Nothing may be added after. */
+size_t rows_finish(rows_t *self);
+
+#endif

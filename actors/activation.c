@@ -121,4 +121,6 @@ uint32_t activations_expire(activations_t *self, uint64_t unused_since_us, uint3
     return gone;
 }
 
-uint32_t activations_count(const activations_t *self) { return self->count; }
+uint32_t activations_count(const activations_t *self) {
+    return self->count;
+}

@@ -12,9 +12,9 @@
 typedef struct activations activations_t;
 
 typedef struct activation { /* the first members of the real one; read only */
-    uint64_t version;  /* of the head record, ≥ 1 */
-    const void *state; /* decoded */
-    span_t body;       /* what it was decoded from */
+    uint64_t version;       /* of the head record, ≥ 1 */
+    const void *state;      /* decoded */
+    span_t body;            /* what it was decoded from */
 } activation_t;
 
 activations_t *activations_new(uint32_t max);

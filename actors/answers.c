@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Answers. Rows are dropped in groups, when a partition holds TRIM_COUNT of a session: one write of the mark (id 0) then
- * pays for many deletes.
+ * Answers. Rows are dropped in groups, when a partition holds TRIM_COUNT of a session: one write of the mark (id 0)
+ * then pays for many deletes.
  */
 #include "actors/answers.h"
 
@@ -170,8 +170,8 @@ static void trim(answers_t *self, writer_t *writer, entry_t *entry) {
     while (count < ANSWERS_TRIMMED_MAX && view_walk_next(&walk, &key, &value)) {
         store_key_answer(&doomed[count++], entry->place.partition, entry->place.session, store_key_answer_id(key));
     }
-    entry->trimmed = count < ANSWERS_TRIMMED_MAX ? entry->lowest
-                                                 : store_key_answer_id(store_key_span(&doomed[count - 1])) + 1;
+    entry->trimmed =
+        count < ANSWERS_TRIMMED_MAX ? entry->lowest : store_key_answer_id(store_key_span(&doomed[count - 1])) + 1;
     if (count == 0) {
         return;
     }

@@ -20,7 +20,8 @@ typedef struct effect {
 void effect_add(batch_t *batch, uint32_t peer, uint64_t peer_number, const envelope_t *envelope);
 /* Appends an effect without an answer. */
 void effect_add_silent(batch_t *batch, uint32_t peer, uint64_t peer_number);
-/* Appends bytes that are no envelope, for the broker itself: peer EFFECT_FIGURES carries the shard_stats_t of a probe. */
+/* Appends bytes that are no envelope, for the broker itself: peer EFFECT_FIGURES carries the shard_stats_t of a probe.
+ */
 #define EFFECT_FIGURES UINT32_MAX
 void effect_add_raw(batch_t *batch, uint32_t peer, span_t bytes);
 /* Takes the first effect off `rest` (which starts as all effects of the batch); false at the end. */

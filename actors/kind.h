@@ -2,10 +2,10 @@
 /*
  * kind: what a kind of actor is made of: its schema (schemas/<kind>.def) and one handler per method (actors/<kind>.c).
  *
- * A handler is a function of state and message: no socket, clock, random number or file but through the turn. It runs on
- * the shard's thread, must not block, keep pointers, or touch globals. `state` is the decoded head record (NULL before
- * creation and for kinds without state), `request` the decoded body; both are read-only and valid during the call.
- * It returns STATUS_OK, or the result of turn_fail, and then the turn has changed nothing.
+ * A handler is a function of state and message: no socket, clock, random number or file but through the turn. It runs
+ * on the shard's thread, must not block, keep pointers, or touch globals. `state` is the decoded head record (NULL
+ * before creation and for kinds without state), `request` the decoded body; both are read-only and valid during the
+ * call. It returns STATUS_OK, or the result of turn_fail, and then the turn has changed nothing.
  */
 #ifndef DORAN_ACTORS_KIND_H
 #define DORAN_ACTORS_KIND_H

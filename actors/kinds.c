@@ -13,4 +13,6 @@ static const actor_t *const actors[] = {
 #include "schemas/kinds.def"
 };
 
-const actor_t *actor_of(const kind_t *kind) { return actors[kind - kinds]; }
+const actor_t *actor_of(const kind_t *kind) {
+    return actors[kind - kinds];
+}

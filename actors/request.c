@@ -7,7 +7,8 @@
 requests_t *requests_new(uint16_t shard) {
     requests_t *self = calloc(1, sizeof *self);
     CHECK(self != NULL, "out of memory");
-    self->bytes = mmap(NULL, REQUESTS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    self->bytes =
+        mmap(NULL, REQUESTS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     CHECK(self->bytes != MAP_FAILED, "out of memory");
     self->shard = shard;
     return self;

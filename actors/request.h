@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * requests: a buffer of admitted messages on the way broker → shard. The broker has decoded the envelopes, checked address,
- * method and role, and copied what the turn needs; the shard reads. A buffer belongs to a fixed pool: it is
+ * requests: a buffer of admitted messages on the way broker → shard. The broker has decoded the envelopes, checked
+ * address, method and role, and copied what the turn needs; the shard reads. A buffer belongs to a fixed pool: it is
  * filled by the broker, drained by one shard, and comes home with the batch in which its last message was handled.
  */
 #ifndef DORAN_ACTORS_REQUEST_H

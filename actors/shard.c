@@ -80,13 +80,18 @@ void shard_give(shard_t *self, requests_t *requests) {
     self->queue[(self->queue_first + self->queue_count++) % REQUEST_BATCHES_PER_SHARD] = requests;
 }
 
-bool shard_waiting(const shard_t *self) { return self->queue_count > 0; }
+bool shard_waiting(const shard_t *self) {
+    return self->queue_count > 0;
+}
 
 /* Answers */
 
 static void answer(batch_t *batch, const request_t *request, envelope_type_t type, span_t body) {
-    envelope_t envelope = {
-        .type = (uint8_t)type, .id = request->id, .kind = span_text(request->kind->name), .key = request->key, .body = body};
+    envelope_t envelope = {.type = (uint8_t)type,
+                           .id = request->id,
+                           .kind = span_text(request->kind->name),
+                           .key = request->key,
+                           .body = body};
     if (request->type == ENVELOPE_TELL && type == ENVELOPE_REPLY) {
         effect_add_silent(batch, request->peer, request->peer_number);
         return;
@@ -376,8 +381,8 @@ status_t shard_idle(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t uni
         activations_expire(self->activations, now_us - idle_us, PASSIVATED_AT_ONCE);
     }
     if (unix_ms > kept_ms) {
-        status = answers_sweep(self->answers, &self->writer, (uint8_t)self->swept, unix_ms - kept_ms, ANSWERS_TRIMMED_MAX,
-                               &deleted);
+        status = answers_sweep(self->answers, &self->writer, (uint8_t)self->swept, unix_ms - kept_ms,
+                               ANSWERS_TRIMMED_MAX, &deleted);
         if (deleted < ANSWERS_TRIMMED_MAX) {
             uint32_t next = self->swept + self->options.count;
             self->swept = next < PARTITIONS ? next : self->options.id;

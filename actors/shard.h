@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shard: runs the actors of some partitions (DESIGN §2): activates them, runs turns, keeps recent writes in its memtable.
+ * shard: runs the actors of some partitions (DESIGN §2): activates them, runs turns, keeps recent writes in its
+ * memtable.
  *
- * It is a plain object without thread, socket or clock: given requests and an empty batch buffer it fills the buffer with
- * the records and effects of as many turns as fit. Partition p belongs to shard p modulo the number of shards. Owned by
- * one thread.
+ * It is a plain object without thread, socket or clock: given requests and an empty batch buffer it fills the buffer
+ * with the records and effects of as many turns as fit. Partition p belongs to shard p modulo the number of shards.
+ * Owned by one thread.
  */
 #ifndef DORAN_ACTORS_SHARD_H
 #define DORAN_ACTORS_SHARD_H
@@ -18,7 +19,7 @@ typedef struct shard shard_t;
 
 typedef struct shard_options {
     uint16_t id, count;
-    store_reader_t *reader;      /* borrowed for the shard's life */
+    store_reader_t *reader;       /* borrowed for the shard's life */
     uint32_t resident_actors_max; /* of this shard */
     uint32_t idle_ms;
     uint64_t memtable_bytes_max; /* of this shard; writes are refused with busy above it */
@@ -38,15 +39,16 @@ typedef struct shard_stats { /* since the start, but for the first four */
 shard_t *shard_new(const shard_options_t *options);
 void shard_destroy(shard_t **self_p);
 
-/* Takes a buffer of requests; it comes back in some batch's `finished`. At most REQUEST_BATCHES_PER_SHARD are inside. */
+/* Takes a buffer of requests; it comes back in some batch's `finished`. At most REQUEST_BATCHES_PER_SHARD are inside.
+ */
 void shard_give(shard_t *self, requests_t *requests);
 /* Is there a message to handle? */
 bool shard_waiting(const shard_t *self);
 /* Handles messages until none waits or the batch is full enough; now_us is monotonic, unix_ms the wall clock.
    OK, or INTERNAL if the store cannot be read: stop the server. */
 MUST_USE status_t shard_step(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t unix_ms);
-/* Work that no message asks for, a slice at a time: passivation of idle actors, answers of sessions that ended. Its writes go
-   into the batch too. */
+/* Work that no message asks for, a slice at a time: passivation of idle actors, answers of sessions that ended. Its
+   writes go into the batch too. */
 MUST_USE status_t shard_idle(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t unix_ms);
 shard_stats_t shard_stats(shard_t *self);
 

@@ -12,7 +12,9 @@ static void append(store_key_t *self, span_t bytes) {
     self->len += bytes.len;
 }
 
-static void append_byte(store_key_t *self, uint8_t byte) { append(self, span_of(&byte, 1)); }
+static void append_byte(store_key_t *self, uint8_t byte) {
+    append(self, span_of(&byte, 1));
+}
 
 static void begin(store_key_t *self, uint8_t partition, uint8_t class) {
     self->len = 0;

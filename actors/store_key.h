@@ -21,7 +21,9 @@ typedef struct store_key {
     uint8_t bytes[STORE_KEY_BYTES_MAX];
 } store_key_t;
 
-static inline span_t store_key_span(const store_key_t *key) { return span_of(key->bytes, key->len); }
+static inline span_t store_key_span(const store_key_t *key) {
+    return span_of(key->bytes, key->len);
+}
 
 void store_key_head(store_key_t *self, uint8_t partition, span_t kind, span_t key);
 void store_key_sub(store_key_t *self, uint8_t partition, span_t kind, span_t key, span_t subkey);
@@ -30,7 +32,7 @@ void store_key_answer(store_key_t *self, uint8_t partition, const uint8_t sessio
 void store_key_after(store_key_t *self, const store_key_t *prefix);
 
 /* Parts of a key that was read back. */
-span_t store_key_actor_key(span_t head);   /* of a head record */
+span_t store_key_actor_key(span_t head); /* of a head record */
 uint64_t store_key_answer_id(span_t answer);
 uint64_t store_key_answer_issued_ms(span_t answer); /* when the session was issued: the first 6 bytes of its id */
 

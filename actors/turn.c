@@ -21,7 +21,9 @@ void turn_init(turn_t *self, const view_t *view, writer_t *writer) {
     CHECK(self->arena != MAP_FAILED, "out of memory");
 }
 
-void turn_fini(turn_t *self) { munmap(self->arena, TURN_ARENA_BYTES); }
+void turn_fini(turn_t *self) {
+    munmap(self->arena, TURN_ARENA_BYTES);
+}
 
 void turn_begin(turn_t *self, const request_t *request, const activation_t *activation, uint64_t now_ms) {
     self->request = request;
@@ -39,7 +41,9 @@ void turn_begin(turn_t *self, const request_t *request, const activation_t *acti
     writer_mark(self->writer);
 }
 
-void turn_abort(turn_t *self) { writer_rollback(self->writer); }
+void turn_abort(turn_t *self) {
+    writer_rollback(self->writer);
+}
 
 void *turn_alloc(turn_t *self, size_t bytes) {
     bytes = (bytes + 15) & ~(size_t)15;
@@ -104,7 +108,9 @@ void turn_commit(turn_t *self, span_t head_key) {
     writer_put(self->writer, head_key, span_of(cell, CELL_HEADER_BYTES + self->state.len));
 }
 
-static bool subkey_valid(span_t subkey) { return subkey.len >= 1 && subkey.len <= SUBKEY_BYTES_MAX; }
+static bool subkey_valid(span_t subkey) {
+    return subkey.len >= 1 && subkey.len <= SUBKEY_BYTES_MAX;
+}
 
 static void sub(const turn_t *self, span_t subkey, store_key_t *key) {
     const request_t *request = self->request;
@@ -210,9 +216,15 @@ status_t turn_fail(turn_t *self, status_t status, const char *format, ...) {
     return status;
 }
 
-span_t turn_key(const turn_t *self) { return self->request->key; }
-uint64_t turn_version(const turn_t *self) { return self->version; }
-uint64_t turn_now(const turn_t *self) { return self->now_ms; }
+span_t turn_key(const turn_t *self) {
+    return self->request->key;
+}
+uint64_t turn_version(const turn_t *self) {
+    return self->version;
+}
+uint64_t turn_now(const turn_t *self) {
+    return self->now_ms;
+}
 
 void turn_random(turn_t *self, void *bytes, size_t count) {
     (void)self; /* a simulator seeds it here */

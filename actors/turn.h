@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * turn: everything that a handler may do (DESIGN §4). One turn is one message handled by one actor; what it writes, sends
- * and answers becomes durable and visible together, or not at all. Shard's thread only; valid during the handler.
+ * turn: everything that a handler may do (DESIGN §4). One turn is one message handled by one actor; what it writes,
+ * sends and answers becomes durable and visible together, or not at all. Shard's thread only; valid during the handler.
  *
- * Bounds: TURN_WRITES_MAX writes, TURN_BYTES_MAX bytes written and sent, subkeys of 1 to SUBKEY_BYTES_MAX bytes, values up to
- * VALUE_BYTES_MAX. Past one the function returns TOO_LARGE, which the handler returns in turn.
+ * Bounds: TURN_WRITES_MAX writes, TURN_BYTES_MAX bytes written and sent, subkeys of 1 to SUBKEY_BYTES_MAX bytes, values
+ * up to VALUE_BYTES_MAX. Past one the function returns TOO_LARGE, which the handler returns in turn.
  */
 #ifndef DORAN_ACTORS_TURN_H
 #define DORAN_ACTORS_TURN_H

@@ -23,12 +23,12 @@ struct turn {
     const request_t *request;
     const activation_t *activation; /* NULL: the actor does not exist */
     uint64_t now_ms;
-    uint64_t version;     /* of the head record as this turn leaves it */
-    span_t state;         /* its new body, if the turn changed it */
-    span_t reply;         /* body */
+    uint64_t version; /* of the head record as this turn leaves it */
+    span_t state;     /* its new body, if the turn changed it */
+    span_t reply;     /* body */
     uint32_t writes;
-    size_t bytes;         /* written and answered */
-    status_t failure;     /* what turn_fail was given */
+    size_t bytes;     /* written and answered */
+    status_t failure; /* what turn_fail was given */
     char detail[TURN_DETAIL_BYTES];
     const problems_t *problems; /* of the request, instead of detail */
     uint8_t *arena;
@@ -43,6 +43,8 @@ void turn_begin(turn_t *self, const request_t *request, const activation_t *acti
 void turn_commit(turn_t *self, span_t head_key);
 /* As if the turn had never been. */
 void turn_abort(turn_t *self);
-static inline bool turn_wrote(const turn_t *self) { return self->writes > 0; }
+static inline bool turn_wrote(const turn_t *self) {
+    return self->writes > 0;
+}
 
 #endif

@@ -16,7 +16,8 @@ static bool email_plausible(span_t email) {
     }
     for (size_t i = 0; i < email.len; i++) {
         uint8_t byte = email.ptr[i];
-        if (byte <= ' ' || byte == 0x7f || strchr("<>(),;:\\\"[]", byte) != NULL || (byte == '@' && email.ptr + i != at)) {
+        if (byte <= ' ' || byte == 0x7f || strchr("<>(),;:\\\"[]", byte) != NULL ||
+            (byte == '@' && email.ptr + i != at)) {
             return false;
         }
     }

@@ -65,9 +65,13 @@ static void append(batch_t *self, record_op_t op, span_t key, span_t value) {
     self->record_count++;
 }
 
-void batch_put(batch_t *self, span_t key, span_t value) { append(self, RECORD_PUT, key, value); }
+void batch_put(batch_t *self, span_t key, span_t value) {
+    append(self, RECORD_PUT, key, value);
+}
 
-void batch_delete(batch_t *self, span_t key) { append(self, RECORD_DELETE, key, (span_t){0}); }
+void batch_delete(batch_t *self, span_t key) {
+    append(self, RECORD_DELETE, key, (span_t){0});
+}
 
 bool log_record_next(span_t *rest, log_record_t *record) {
     if (rest->len < RECORD_HEADER_BYTES)

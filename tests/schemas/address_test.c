@@ -63,7 +63,8 @@ Test(address, the_partition_of_an_address_never_changes) {
         const char *kind, *key;
         uint8_t partition;
     } rows[] = {
-        {"user", "u1", 66}, {"user", "0190a5c2-7b1e-7c3d-8e4f-5a6b7c8d9e0f", 60}, {"echo", "", 128}, {"room", "general", 206},
+        {"user", "u1", 66}, {"user", "0190a5c2-7b1e-7c3d-8e4f-5a6b7c8d9e0f", 60},
+        {"echo", "", 128},  {"room", "general", 206},
         {"a", "b", 81},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {

@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "storage/store_inside.h"
@@ -172,22 +174,43 @@ static uint64_t reserve_through(const store_t *self, size_t records, size_t byte
     return through < info.me_mapsize ? through : info.me_mapsize;
 }
 
-/* The first call begins at 0, so that holes that LMDB left in the file are filled as well. */
+/* A fallocate that fails may keep what it got until then, and with it the last bytes of a disk that others need too. */
+static bool disk_has_room(int fd, uint64_t through) {
+    struct stat file;
+    struct statvfs disk;
+    if (fstat(fd, &file) != 0 || fstatvfs(fd, &disk) != 0)
+        return true;
+    uint64_t taken = (uint64_t)file.st_blocks * 512; /* unit of st_blocks: stat(2) */
+    return through <= taken || (through - taken) / disk.f_frsize < disk.f_bavail;
+}
+
+/* The first call begins at 0, so that holes that LMDB left in the file are filled as well. 0, or errno. */
+static int take_space(store_t *self, uint64_t through) {
+    off_t from = (off_t)self->reserved, bytes = (off_t)through - from;
+    mdb_filehandle_t fd;
+    int code = mdb_env_get_fd(self->handles.env, &fd);
+    if (code != 0)
+        return code;
+    if (!disk_has_room(fd, through))
+        return ENOSPC;
+    do
+        code = fallocate(fd, FALLOC_FL_KEEP_SIZE, from, bytes) == 0 ? 0 : errno;
+    while (code == EINTR);
+    return code;
+}
+
 status_t store_reserve(store_t *self, size_t records, size_t bytes) {
     CHECK(self->txn == NULL, "a transaction is under way");
     uint64_t through = reserve_through(self, records, bytes);
     if (!self->reserves || through <= self->reserved)
         return STATUS_OK;
-    mdb_filehandle_t fd;
-    mdb_env_get_fd(self->handles.env, &fd);
-    int result;
-    do
-        result = fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)self->reserved, (off_t)(through - self->reserved));
-    while (result != 0 && errno == EINTR);
-    if (result != 0 && errno != EOPNOTSUPP && errno != ENOSYS)
-        return fail(self, errno, "reserving space");
-    self->reserves = result == 0;
-    self->reserved = through;
+    int code = take_space(self, through);
+    if (code == EOPNOTSUPP || code == ENOSYS)
+        self->reserves = false;
+    else if (code != 0)
+        return fail(self, code, "reserving space");
+    else
+        self->reserved = through;
     return STATUS_OK;
 }
 

@@ -39,8 +39,8 @@ store_meta_t store_meta(store_t *self);
 MUST_USE status_t store_reserve(store_t *self, size_t records, size_t bytes);
 
 /* Writing: begin, any number of puts and deletes in the order of keys (sorted is fast, not required), commit or abort.
-   After any error the transaction is gone; after STORAGE_FULL nothing of it was written, any other is fatal. Keys have 1
-   to LMDB_KEY_BYTES_MAX bytes, values are present. */
+   After any error the transaction is gone; after STORAGE_FULL nothing of it was written, any other is fatal. Keys have
+   1 to LMDB_KEY_BYTES_MAX bytes, values are present. */
 MUST_USE status_t store_begin(store_t *self);
 MUST_USE status_t store_put(store_t *self, span_t key, span_t value);
 MUST_USE status_t store_delete(store_t *self, span_t key); /* of an absent key: no change */

@@ -8,6 +8,8 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -16,11 +18,13 @@
 /* errno that the call fails with from now on; 0: it works. */
 static int fault_of_write, fault_of_sync, fault_of_fallocate;
 static int calls_of_fallocate;
+static bool disk_is_full; /* says the file system */
 
 FAULTS_VISIBLE ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t offset);
 FAULTS_VISIBLE ssize_t writev(int fd, const struct iovec *parts, int count);
 FAULTS_VISIBLE int fdatasync(int fd);
 FAULTS_VISIBLE int fallocate(int fd, int mode, off_t offset, off_t bytes);
+FAULTS_VISIBLE int fstatvfs(int fd, struct statvfs *found);
 
 #define REAL(name) ((__typeof__(&(name)))dlsym(RTLD_NEXT, #name))
 
@@ -43,6 +47,13 @@ int fallocate(int fd, int mode, off_t offset, off_t bytes) {
     calls_of_fallocate += 1;
     errno = fault_of_fallocate;
     return fault_of_fallocate != 0 ? -1 : REAL(fallocate)(fd, mode, offset, bytes);
+}
+
+int fstatvfs(int fd, struct statvfs *found) {
+    int result = REAL(fstatvfs)(fd, found);
+    if (disk_is_full)
+        found->f_bavail = 0;
+    return result;
 }
 
 #endif

@@ -439,6 +439,16 @@ Test(store, no_space_to_reserve_is_told) {
     cr_assert_eq(store_reserve(store, 10, 1000), STATUS_OK);
 }
 
+Test(store, the_last_space_of_a_disk_is_not_taken_for_a_reserve_that_does_not_fit) {
+    disk_is_full = true;
+    cr_assert_eq(store_reserve(store, 10, 1000), STATUS_STORAGE_FULL);
+    cr_assert_eq(calls_of_fallocate, 0);
+    disk_is_full = false;
+    cr_assert_eq(store_reserve(store, 10, 1000), STATUS_OK);
+    disk_is_full = true; /* what is taken stays */
+    cr_assert_eq(store_reserve(store, 10, 1000), STATUS_OK);
+}
+
 Test(store, a_file_system_that_cannot_reserve_is_asked_once) {
     fault_of_fallocate = EOPNOTSUPP;
     cr_assert_eq(store_reserve(store, 10, 1000), STATUS_OK);

@@ -87,6 +87,7 @@ static status_t entry_load(const answers_t *self, entry_t *entry) {
     view_walk_t walk;
     store_key_answer(&from, entry->place.partition, entry->place.session, 0);
     store_key_answer(&to, entry->place.partition, entry->place.session, UINT64_MAX);
+    store_key_after(&to, &to); /* the last id can have a row, too */
     view_walk_start(&walk, self->view, store_key_span(&from), store_key_span(&to));
     while (view_walk_next(&walk, &key, &value)) {
         uint64_t id = store_key_answer_id(key);
@@ -102,11 +103,22 @@ static status_t entry_load(const answers_t *self, entry_t *entry) {
     return STATUS_OK;
 }
 
-static status_t entry_of(answers_t *self, const request_t *request, entry_t **found) {
+static place_t place_of(const request_t *request) {
     place_t place = {.partition = request->partition};
-    entry_t *entry;
     memcpy(place.session, request->session, SESSION_BYTES);
+    return place;
+}
+
+static entry_t *find(answers_t *self, const request_t *request) {
+    place_t place = place_of(request);
+    entry_t *entry;
     HASH_FIND(hh, self->by_place, &place, sizeof place, entry);
+    return entry;
+}
+
+/* The entry of the request's place, read from the rows if it is not in memory. */
+static status_t entry_of(answers_t *self, const request_t *request, entry_t **found) {
+    entry_t *entry = find(self, request);
     if (entry != NULL) {
         DL_DELETE(self->by_use, entry);
         DL_APPEND(self->by_use, entry);
@@ -115,7 +127,7 @@ static status_t entry_of(answers_t *self, const request_t *request, entry_t **fo
     }
     entry = calloc(1, sizeof *entry);
     CHECK(entry != NULL, "out of memory");
-    entry->place = place;
+    entry->place = place_of(request);
     entry->trimmed = 1;
     if (entry_load(self, entry) != STATUS_OK) {
         free(entry);
@@ -188,6 +200,7 @@ static void trim(answers_t *self, writer_t *writer, entry_t *entry) {
 status_t answers_check(answers_t *self, writer_t *writer, const request_t *request, answers_verdict_t *verdict,
                        uint8_t *type, span_t *body) {
     entry_t *entry;
+    CHECK(request->has_session && request->id > 0, "id %llu", (unsigned long long)request->id);
     if (entry_of(self, request, &entry) != STATUS_OK) {
         return STATUS_INTERNAL;
     }
@@ -214,12 +227,10 @@ status_t answers_check(answers_t *self, writer_t *writer, const request_t *reque
     return STATUS_OK;
 }
 
-status_t answers_keep(answers_t *self, writer_t *writer, const request_t *request, uint8_t type, span_t body) {
-    entry_t *entry;
+void answers_keep(answers_t *self, writer_t *writer, const request_t *request, uint8_t type, span_t body) {
     store_key_t key;
-    if (entry_of(self, request, &entry) != STATUS_OK) {
-        return STATUS_INTERNAL;
-    }
+    entry_t *entry = find(self, request);
+    CHECK(entry != NULL, "nobody checked request %llu", (unsigned long long)request->id);
     if (entry->count >= TRIM_COUNT && entry->lowest >= entry->trimmed + TRIM_COUNT) {
         trim(self, writer, entry);
     }
@@ -232,7 +243,6 @@ status_t answers_keep(answers_t *self, writer_t *writer, const request_t *reques
     if (request->id > entry->highest) {
         entry->highest = request->id;
     }
-    return STATUS_OK;
 }
 
 status_t answers_sweep(answers_t *self, writer_t *writer, uint8_t partition, uint64_t issued_ms, uint32_t max,
@@ -245,6 +255,7 @@ status_t answers_sweep(answers_t *self, writer_t *writer, uint8_t partition, uin
     memset(all, 0xff, sizeof all);
     store_key_answer(&from, partition, none, 0);
     store_key_answer(&to, partition, all, UINT64_MAX);
+    store_key_after(&to, &to);
     view_walk_start(&walk, self->view, store_key_span(&from), store_key_span(&to));
     while (count < max && count < ANSWERS_TRIMMED_MAX && view_walk_next(&walk, &key, &value) &&
            store_key_answer_issued_ms(key) < issued_ms) {

@@ -3,9 +3,9 @@
  * answers: what makes a client's retry get the first answer (DESIGN §4, "For SDK clients"). A turn that wrote keeps its
  * answer in the partition, in the same batch, until the session says that it no longer waits for it, or has ended.
  *
- * Rows are keyed by session and request id; id 0 keeps the lowest unanswered id that rows were dropped for, so that an
- * id below it is never run, also after a restart. In memory stands a bounded table of (partition, session) with what is
- * known of the rows, read again from them when needed. Owned by a shard.
+ * Rows are keyed by session and request id, from 1; id 0 keeps the lowest unanswered id that rows were dropped for, so
+ * that an id below it is never run, also after a restart. In memory stands a bounded table of (partition, session) with
+ * what is known of the rows, read again from them when needed. Owned by a shard.
  */
 #ifndef DORAN_ACTORS_ANSWERS_H
 #define DORAN_ACTORS_ANSWERS_H
@@ -27,13 +27,14 @@ typedef enum answers_verdict {
 answers_t *answers_new(const view_t *view, uint32_t max);
 void answers_destroy(answers_t **self_p);
 
-/* What is to be done with this request, which has a session? KEPT: type and body of the answer, valid until the next
-   write. May drop rows to make room. INTERNAL: the store cannot be read, or a row is damaged. */
+/* What is to be done with this request, which has a session and an id of at least 1? KEPT: type and body of the answer,
+   valid until the next write. May drop rows to make room. INTERNAL: nobody knows, since a row is damaged or cannot be
+   read; not to be run. */
 MUST_USE status_t answers_check(answers_t *self, writer_t *writer, const request_t *request, answers_verdict_t *verdict,
                                 uint8_t *type, span_t *body);
-/* Keeps the answer of a request that answers_check found NEW, and drops what the session no longer waits for.
+/* Keeps the answer of the request that answers_check just found NEW, and drops what the session no longer waits for.
    body is at most ENVELOPE_BYTES_MAX. */
-MUST_USE status_t answers_keep(answers_t *self, writer_t *writer, const request_t *request, uint8_t type, span_t body);
+void answers_keep(answers_t *self, writer_t *writer, const request_t *request, uint8_t type, span_t body);
 /* Deletes up to max rows of the partition that belong to sessions issued before issued_ms. */
 MUST_USE status_t answers_sweep(answers_t *self, writer_t *writer, uint8_t partition, uint64_t issued_ms, uint32_t max,
                                 uint32_t *deleted);

@@ -14,5 +14,6 @@ static const actor_t *const actors[] = {
 };
 
 const actor_t *actor_of(const kind_t *kind) {
-    return actors[kind - kinds];
+    const actor_t *actor = actors[kind - kinds];
+    return actor->handlers == NULL ? NULL : actor;
 }

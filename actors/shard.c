@@ -77,6 +77,7 @@ void shard_destroy(shard_t **self_p) {
 
 void shard_give(shard_t *self, requests_t *requests) {
     CHECK(self->queue_count < REQUEST_BATCHES_PER_SHARD, "%u buffers of requests", self->queue_count);
+    CHECK(requests->next < requests->count, "%u of %u messages handled", requests->next, requests->count);
     self->queue[(self->queue_first + self->queue_count++) % REQUEST_BATCHES_PER_SHARD] = requests;
 }
 
@@ -183,6 +184,10 @@ static void handle_list(shard_t *self, batch_t *batch, const request_t *request)
 
 static void handle_show(shard_t *self, batch_t *batch, const request_t *request, span_t head_key) {
     cell_t cell;
+    void *asked;
+    if (decode(self, batch, request, &asked) != STATUS_OK) {
+        return;
+    }
     status_t status = read_head(self, head_key, &cell);
     if (status == STATUS_OK && cell.body.ptr == NULL) {
         status = STATUS_NOT_FOUND;
@@ -212,30 +217,43 @@ static status_t admissible(const request_t *request, const activation_t *activat
 
 static const span_t empty_map = {.ptr = (const uint8_t *)"\x80", .len = 1};
 
+static bool may_write(const method_t *method) {
+    return (method->flags & (WRITE | CREATE)) != 0;
+}
+
 /* Ends a turn whose handler returned OK. */
-static status_t commit(shard_t *self, batch_t *batch, const request_t *request, span_t head_key, uint64_t now_us) {
+static void commit(shard_t *self, batch_t *batch, const request_t *request, span_t head_key, uint64_t now_us) {
     turn_t *turn = &self->turn;
     const activation_t *activation;
     span_t body = turn->reply.ptr == NULL ? empty_map : turn->reply;
-    turn_commit(turn, head_key);
-    if (turn_wrote(turn) && request->has_session &&
-        answers_keep(self->answers, &self->writer, request, ENVELOPE_REPLY, body) != STATUS_OK) {
-        return STATUS_INTERNAL;
+    CHECK(!turn_wrote(turn) || may_write(request->method), "%s writes in %s", request->kind->name,
+          request->method->name);
+    if (turn->state.ptr != NULL && activations_set(self->activations, head_key, request->kind->state, turn->version,
+                                                   turn->state, &self->tape, now_us, &activation) != STATUS_OK) {
+        turn_abort(turn);
+        answer_error(self, batch, request, STATUS_TOO_LARGE, "The record would have too many values");
+        return;
     }
-    if (turn->state.ptr != NULL) {
-        status_t status = activations_set(self->activations, head_key, request->kind->state, turn->version, turn->state,
-                                          &self->tape, now_us, &activation);
-        CHECK(status == STATUS_OK, "%s wrote a record that does not decode", request->kind->name);
+    turn_commit(turn, head_key);
+    if (turn_wrote(turn) && request->has_session) {
+        answers_keep(self->answers, &self->writer, request, ENVELOPE_REPLY, body);
     }
     answer(batch, request, ENVELOPE_REPLY, body);
-    return STATUS_OK;
 }
 
-static status_t run(shard_t *self, batch_t *batch, const request_t *request, span_t head_key, uint64_t now_us) {
+static handler_fn handler_of(const request_t *request) {
     const actor_t *actor = actor_of(request->kind);
+    size_t index = (size_t)(request->method - request->kind->methods);
+    CHECK(actor != NULL && index < actor->handler_count && actor->handlers[index] != NULL, "nobody handles %s of %s",
+          request->method->name, request->kind->name);
+    return actor->handlers[index];
+}
+
+static void run(shard_t *self, batch_t *batch, const request_t *request, span_t head_key, uint64_t now_us) {
+    turn_t *turn = &self->turn;
+    handler_fn handler = handler_of(request);
     const activation_t *activation = NULL;
     void *decoded;
-    CHECK(actor != NULL, "nobody handles %s", request->kind->name);
     status_t status = STATUS_OK;
     if (request->kind->state != NULL) {
         status = activate(self, request->kind, head_key, now_us, &activation);
@@ -245,33 +263,37 @@ static status_t run(shard_t *self, batch_t *batch, const request_t *request, spa
     }
     if (status != STATUS_OK) {
         answer_error(self, batch, request, status, NULL);
-        return STATUS_OK;
+        return;
     }
-    self->turn.activation = activation;
-    self->turn.version = activation == NULL ? 0 : activation->version;
+    turn->activation = activation;
+    turn->version = activation == NULL ? 0 : activation->version;
     if (decode(self, batch, request, &decoded) != STATUS_OK) {
-        return STATUS_OK;
+        return;
     }
-    status = actor->handlers[request->method - request->kind->methods](
-        &self->turn, activation == NULL ? NULL : activation->state, decoded);
+    status = handler(turn, activation == NULL ? NULL : activation->state, decoded);
+    CHECK(turn->failure == STATUS_OK || turn->failure == status, "%s of %s failed with %s and returned %s",
+          request->method->name, request->kind->name, status_code(turn->failure), status_code(status));
     if (status == STATUS_OK) {
-        return commit(self, batch, request, head_key, now_us);
+        commit(self, batch, request, head_key, now_us);
+        return;
     }
-    turn_abort(&self->turn);
-    answer_error(self, batch, request, status, self->turn.detail[0] == 0 ? NULL : self->turn.detail);
-    return STATUS_OK;
+    turn_abort(turn);
+    answer_error(self, batch, request, status, turn->detail[0] == 0 ? NULL : turn->detail);
 }
 
-/* A request that writes and has a session: did it run already? True: it was dealt with. */
-static status_t repeat(shard_t *self, batch_t *batch, const request_t *request, bool *done) {
+/* A request that writes and has a session. True: it ran already, or must not run; it was dealt with. */
+static bool repeated(shard_t *self, batch_t *batch, const request_t *request) {
     answers_verdict_t verdict;
     uint8_t type;
     span_t body;
-    status_t status = answers_check(self->answers, &self->writer, request, &verdict, &type, &body);
-    if (status != STATUS_OK) {
-        return status;
+    if (request->id == 0) {
+        answer_error(self, batch, request, STATUS_INVALID, "The requests of a session are numbered from 1");
+        return true;
     }
-    *done = verdict != ANSWERS_NEW;
+    if (answers_check(self->answers, &self->writer, request, &verdict, &type, &body) != STATUS_OK) {
+        answer_error(self, batch, request, STATUS_INTERNAL, NULL);
+        return true;
+    }
     switch (verdict) {
     case ANSWERS_NEW:
         break;
@@ -285,39 +307,42 @@ static status_t repeat(shard_t *self, batch_t *batch, const request_t *request, 
         answer_error(self, batch, request, STATUS_BUSY, "The session waits for too many answers here");
         break;
     }
-    return STATUS_OK;
+    return verdict != ANSWERS_NEW;
 }
 
-static status_t handle(shard_t *self, batch_t *batch, const request_t *request, uint64_t now_us, uint64_t unix_ms) {
+static void handle_write(shard_t *self, batch_t *batch, const request_t *request, span_t head_key, uint64_t now_us) {
+    if (memtable_bytes(self->memtable) > self->options.memtable_bytes_max) {
+        answer_error(self, batch, request, STATUS_BUSY, NULL);
+        return;
+    }
+    if (request->has_session && repeated(self, batch, request)) {
+        return;
+    }
+    writer_mark(&self->writer); /* what answers dropped stays dropped if the turn fails */
+    run(self, batch, request, head_key, now_us);
+}
+
+static void handle(shard_t *self, batch_t *batch, const request_t *request, uint64_t now_us, uint64_t unix_ms) {
     const method_t *method = request->method;
-    bool done = false;
     store_key_t head;
     histogram_record(&self->wait, now_us > request->received_us ? now_us - request->received_us : 0);
     turn_begin(&self->turn, request, NULL, unix_ms);
     if (now_us >= request->deadline_us) {
         answer_error(self, batch, request, STATUS_DEADLINE_EXCEEDED, NULL);
-        return STATUS_OK;
+        return;
     }
-    if ((method->flags & QUERY) != 0) {
+    if (method == &runtime_kind.methods[METHOD_runtime_list]) {
         handle_list(self, batch, request);
-        return STATUS_OK;
+        return;
     }
     store_key_head(&head, request->partition, span_text(request->kind->name), request->key);
     if (method == &runtime_kind.methods[METHOD_runtime_show]) {
         handle_show(self, batch, request, store_key_span(&head));
-        return STATUS_OK;
+    } else if (may_write(method)) {
+        handle_write(self, batch, request, store_key_span(&head), now_us);
+    } else {
+        run(self, batch, request, store_key_span(&head), now_us);
     }
-    if ((method->flags & WRITE) != 0) {
-        if (memtable_bytes(self->memtable) > self->options.memtable_bytes_max) {
-            answer_error(self, batch, request, STATUS_BUSY, NULL);
-            return STATUS_OK;
-        }
-        if (request->has_session && repeat(self, batch, request, &done) != STATUS_OK) {
-            return STATUS_INTERNAL;
-        }
-        writer_mark(&self->writer); /* what answers dropped stays dropped if the turn fails */
-    }
-    return done ? STATUS_OK : run(self, batch, request, store_key_span(&head), now_us);
 }
 
 /* Batches */
@@ -341,14 +366,16 @@ static void batch_close(shard_t *self, batch_t *batch) {
     }
 }
 
-static requests_t *next_requests(shard_t *self, batch_t *batch) {
+/* The first message that waits. A buffer whose last message this is goes home with this batch. */
+static const request_t *next_request(shard_t *self, batch_t *batch) {
     requests_t *requests = self->queue[self->queue_first];
-    if (requests->next < requests->count) {
-        return requests;
+    const request_t *request = &requests->items[requests->next++];
+    if (requests->next == requests->count) {
+        batch->finished[batch->finished_count++] = requests;
+        self->queue_first = (self->queue_first + 1) % REQUEST_BATCHES_PER_SHARD;
+        self->queue_count--;
     }
-    batch->finished[batch->finished_count++] = requests;
-    self->queue_first = (self->queue_first + 1) % REQUEST_BATCHES_PER_SHARD;
-    return --self->queue_count > 0 ? self->queue[self->queue_first] : NULL;
+    return request;
 }
 
 static bool full_enough(const batch_t *batch) {
@@ -359,11 +386,8 @@ static bool full_enough(const batch_t *batch) {
 status_t shard_step(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t unix_ms) {
     status_t status = batch_open(self, batch);
     while (status == STATUS_OK && shard_waiting(self) && !full_enough(batch)) {
-        requests_t *requests = next_requests(self, batch);
-        if (requests != NULL && requests->next < requests->count) {
-            status = handle(self, batch, &requests->items[requests->next++], now_us, unix_ms);
-            self->handled++;
-        }
+        handle(self, batch, next_request(self, batch), now_us, unix_ms);
+        self->handled++;
     }
     batch_close(self, batch);
     return status;

@@ -39,8 +39,8 @@ typedef struct shard_stats { /* since the start, but for the first four */
 shard_t *shard_new(const shard_options_t *options);
 void shard_destroy(shard_t **self_p);
 
-/* Takes a buffer of requests; it comes back in some batch's `finished`. At most REQUEST_BATCHES_PER_SHARD are inside.
- */
+/* Takes a buffer of requests with at least one not handled; it comes back in the `finished` of the batch in which its
+   last one is. At most REQUEST_BATCHES_PER_SHARD are inside. */
 void shard_give(shard_t *self, requests_t *requests);
 /* Is there a message to handle? */
 bool shard_waiting(const shard_t *self);

@@ -36,7 +36,6 @@ void turn_begin(turn_t *self, const request_t *request, const activation_t *acti
     self->bytes = 0;
     self->failure = STATUS_OK;
     self->detail[0] = 0;
-    self->problems = NULL;
     self->arena_used = 0;
     writer_mark(self->writer);
 }
@@ -66,12 +65,12 @@ static status_t charge(turn_t *self, uint32_t writes, size_t bytes) {
 /* Encodes into the arena, with room for a cell's header before it. */
 static status_t encode(turn_t *self, const record_t *record, const void *in, size_t max, span_t *body) {
     size_t room = TURN_ARENA_BYTES - self->arena_used;
-    size_t capacity = CELL_HEADER_BYTES + max;
-    if (capacity > room) {
+    if (room < CELL_HEADER_BYTES) {
         return STATUS_TOO_LARGE;
     }
+    room -= CELL_HEADER_BYTES;
     uint8_t *at = self->arena + self->arena_used;
-    pack_t pack = pack_into(at + CELL_HEADER_BYTES, max);
+    pack_t pack = pack_into(at + CELL_HEADER_BYTES, max < room ? max : room);
     record_encode(record, in, &pack);
     if (!pack_ok(&pack)) {
         return STATUS_TOO_LARGE;
@@ -140,7 +139,7 @@ status_t turn_get(turn_t *self, span_t subkey, span_t *value) {
 
 status_t turn_put(turn_t *self, span_t subkey, span_t value) {
     store_key_t key;
-    CHECK(subkey_valid(subkey), "%zu bytes", subkey.len);
+    CHECK(subkey_valid(subkey) && value.ptr != NULL, "%zu bytes under %zu", value.len, subkey.len);
     if (value.len > VALUE_BYTES_MAX) {
         return STATUS_TOO_LARGE;
     }
@@ -206,12 +205,23 @@ status_t turn_reply(turn_t *self, const void *reply) {
     return status;
 }
 
+/* Of a text that was cut between two bytes: half a character would make the whole answer unreadable. */
+static void drop_last_character(char *text) {
+    size_t len = strlen(text);
+    while (len > 0 && ((uint8_t)text[--len] & 0xc0) == 0x80) {
+    }
+    text[len] = 0;
+}
+
 status_t turn_fail(turn_t *self, status_t status, const char *format, ...) {
     va_list arguments;
     CHECK(status != STATUS_OK, "a turn cannot fail with ok");
     va_start(arguments, format);
-    vsnprintf(self->detail, sizeof self->detail, format, arguments);
+    int len = vsnprintf(self->detail, sizeof self->detail, format, arguments);
     va_end(arguments);
+    if (len >= (int)sizeof self->detail) {
+        drop_last_character(self->detail);
+    }
     self->failure = status;
     return status;
 }

@@ -16,7 +16,7 @@
 MUST_USE status_t turn_state(turn_t *self, const void *next);
 
 /* This actor's own ordered keys. Values are bytes of the handler's own making; what get and list return is valid until
-   the next write. value.ptr NULL: no such key. */
+   the next write. Got value.ptr NULL: no such key; a value that is put may be empty, but not absent. */
 MUST_USE status_t turn_get(turn_t *self, span_t subkey, span_t *value);
 MUST_USE status_t turn_put(turn_t *self, span_t subkey, span_t value);
 MUST_USE status_t turn_del(turn_t *self, span_t subkey);

@@ -30,7 +30,6 @@ struct turn {
     size_t bytes;     /* written and answered */
     status_t failure; /* what turn_fail was given */
     char detail[TURN_DETAIL_BYTES];
-    const problems_t *problems; /* of the request, instead of detail */
     uint8_t *arena;
     size_t arena_used;
 };

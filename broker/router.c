@@ -389,7 +389,7 @@ status_t router_start(const router_options_t *options, router_t **router, char *
 }
 
 void router_stop(router_t *self) {
-    if (self->actor != NULL) {
+    if (self != NULL && self->actor != NULL) {
         pipe_send(zsock_resolve(self->actor), PIPE_STOP, NULL, 0);
         zactor_destroy(&self->actor);
     }

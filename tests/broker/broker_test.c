@@ -1,0 +1,876 @@
+/* SPDX-License-Identifier: MIT */
+/* The core without sockets: frames in, a shard played by the test, frames out. */
+#include "broker/broker.h"
+
+#include "actors/effect.h"
+#include "broker/sessions.h"
+#include "schemas/address.h"
+#include "tests/broker/support.h"
+
+#define NOW_US UINT64_C(1000000000)
+#define UNIX_MS UINT64_C(1750000000000)
+#define OPERATOR "ipc:operator"
+
+static const broker_options_t defaults = {.shards = 2,
+                                          .peers_max = 8,
+                                          .in_flight_max = 10000,
+                                          .peer_in_flight_max = 5000,
+                                          .message_bytes_max = KIB(64),
+                                          .peer_queue_bytes_max = MIB(1),
+                                          .request_timeout_ms = 30000,
+                                          .heartbeat_ms = 5000,
+                                          .peer_idle_ms = 60000,
+                                          .session_ms = 86400000,
+                                          .folder_secret = {7}};
+
+static broker_t *broker;
+static batch_t *batch;
+static token_t tokens[256];
+static tape_t tape = {.tokens = tokens, .capacity = ARRAY_LENGTH(tokens)};
+
+/* What the broker sent: the last frames, and who gets them. */
+static struct sent {
+    char routing_id[16];
+    uint8_t bytes[MIB(1)];
+    size_t len;
+} sent[8];
+static size_t sent_count, sent_total;
+static send_result_t send_answer = SEND_DONE;
+
+static send_result_t record(void *context, span_t routing_id, span_t frame) {
+    (void)context;
+    if (send_answer == SEND_DONE) {
+        struct sent *next = &sent[sent_count++ % ARRAY_LENGTH(sent)];
+        snprintf(next->routing_id, sizeof next->routing_id, "%.*s", (int)routing_id.len, (const char *)routing_id.ptr);
+        memcpy(next->bytes, frame.ptr, frame.len);
+        next->len = frame.len;
+        sent_total++;
+    }
+    return send_answer;
+}
+
+static void start(const broker_options_t *options) {
+    broker_options_t copy = *options;
+    char error[256], path[256];
+    folder_make();
+    mkdir(folder_path(path, "keys"), 0700);
+    mkdir(folder_path(path, "keys/allowed"), 0700);
+    cr_assert_eq(keys_load(folder, &copy.keys, error, sizeof error), STATUS_OK, "%s", error);
+    folder_remove();
+    broker = broker_new(&copy, NOW_US);
+    batch = batch_new(0);
+    sent_count = sent_total = 0;
+}
+
+static void start_default(void) {
+    start(&defaults);
+}
+
+static void stop(void) {
+    broker_check(broker);
+    batch_destroy(&batch);
+    broker_destroy(&broker);
+}
+
+TestSuite(broker, .init = start_default, .fini = stop);
+
+static void restart(const broker_options_t *options) {
+    stop();
+    start(options);
+}
+
+static void admit_frame(const char *routing_id, const char *user_id, span_t frame) {
+    broker_admit(broker, span_text(routing_id), user_id, frame, NOW_US, UNIX_MS);
+    broker_check(broker);
+}
+
+static void admit(const char *routing_id, const char *user_id, const envelope_t *envelope) {
+    static uint8_t bytes[MIB(2)];
+    admit_frame(routing_id, user_id, envelope_bytes(envelope, bytes, sizeof bytes));
+}
+
+static size_t flush(void) {
+    sent_count = 0;
+    broker_flush(broker, record, NULL, NOW_US);
+    return sent_count;
+}
+
+/* The first envelope of the only frame that was sent now. */
+static envelope_t answer(void) {
+    envelope_t envelope;
+    size_t consumed;
+    cr_assert_eq(flush(), 1, "%zu frames", sent_count);
+    cr_assert_eq(envelope_decode(&envelope, &tape, span_of(sent[0].bytes, sent[0].len), &consumed), STATUS_OK);
+    return envelope;
+}
+
+static void assert_refused(const envelope_t *request, const char *code) {
+    admit("r", OPERATOR, request);
+    envelope_t error = answer();
+    cr_assert_eq(error.type, ENVELOPE_ERROR);
+    cr_assert_eq(error.id, request->id);
+    cr_assert(span_equal(error.session, request->session));
+    assert_text(body_text(&tape, "code"), code);
+    cr_assert_eq(broker_in_flight(broker), 0);
+    for (uint16_t shard = 0; shard < 2; shard++) {
+        cr_assert_null(broker_take(broker, shard));
+    }
+}
+
+static uint16_t shard_of(const char *kind, span_t key) {
+    return address_partition(span_text(kind), key) % 2;
+}
+
+/* Plays the shard: answers every request of the buffer and gives it back. */
+static void serve(requests_t *requests) {
+    cr_assert_not_null(requests);
+    batch_reset(batch);
+    for (uint32_t i = 0; i < requests->count; i++) {
+        const request_t *request = &requests->items[i];
+        if (request->type == ENVELOPE_TELL) {
+            effect_add_silent(batch, request->peer, request->peer_number);
+        } else {
+            effect_add(batch, request->peer, request->peer_number,
+                       &(envelope_t){.type = ENVELOPE_REPLY, .id = request->id, .body = request->body});
+        }
+    }
+    batch->finished[batch->finished_count++] = requests;
+    broker_forward(broker, batch, NOW_US);
+    broker_check(broker);
+}
+
+static void serve_all(void) {
+    requests_t *requests;
+    for (uint16_t shard = 0; shard < 2; shard++) {
+        while ((requests = broker_take(broker, shard)) != NULL) {
+            serve(requests);
+        }
+    }
+}
+
+/* A session of the peer r. */
+static void open_session(uint8_t session[SESSION_BYTES]) {
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    (void)answer();
+    uint32_t index = tape_find(&tape, envelope_body_token(&tape), "session");
+    memcpy(session, tape.tokens[index].ptr, SESSION_BYTES);
+}
+
+/* Refusals, in the order of the checks. */
+
+Test(broker, bytes_that_are_no_envelope_are_answered_once) {
+    const char *const frames[] = {"", "\xc1", "\x01\x02\x03\x04", "hello", "\x91", "\xdf\xff\xff\xff\xff", "\x80"};
+    const size_t bytes[] = {0, 1, 4, 5, 1, 5, 1};
+    for (size_t i = 0; i < ARRAY_LENGTH(frames); i++) {
+        admit_frame("r", OPERATOR, span_of(frames[i], bytes[i]));
+        envelope_t error = answer();
+        cr_assert_eq(error.type, ENVELOPE_ERROR);
+        cr_assert_eq(error.id, 0);
+        assert_text(body_text(&tape, "code"), "invalid");
+    }
+    cr_assert_eq(broker_in_flight(broker), 0);
+}
+
+Test(broker, a_frame_that_goes_bad_in_the_middle_keeps_what_was_good) {
+    uint8_t bytes[4096];
+    envelope_t request = echo_request(1);
+    span_t first = envelope_bytes(&request, bytes, sizeof bytes);
+    bytes[first.len] = 0xc1;
+    memcpy(bytes + first.len + 1, bytes, first.len);
+    admit_frame("r", OPERATOR, span_of(bytes, 2 * first.len + 1));
+    cr_assert_eq(broker_in_flight(broker), 1, "what follows the bad byte is dropped");
+    envelope_t error = answer();
+    cr_assert_eq(error.id, 0);
+}
+
+Test(broker, one_refused_envelope_does_not_harm_its_neighbours) {
+    uint8_t bytes[4096];
+    envelope_t good = echo_request(1), bad = echo_request(2), other = echo_request(3);
+    bad.method = span_text("nothing");
+    span_t first = envelope_bytes(&good, bytes, sizeof bytes);
+    span_t second = envelope_bytes(&bad, bytes + first.len, sizeof bytes - first.len);
+    span_t third = envelope_bytes(&other, bytes + first.len + second.len, 1024);
+    admit_frame("r", OPERATOR, span_of(bytes, first.len + second.len + third.len));
+    cr_assert_eq(broker_in_flight(broker), 2);
+    cr_assert_eq(answer().id, 2);
+}
+
+Test(broker, unknown_versions_and_types_are_refused_by_id) {
+    uint8_t bytes[1024];
+    envelope_t request = echo_request(5);
+    span_t frame = envelope_bytes(&request, bytes, sizeof bytes);
+    bytes[1] = 2; /* version */
+    admit_frame("r", OPERATOR, frame);
+    cr_assert_eq(answer().id, 5);
+    assert_text(body_text(&tape, "code"), "unsupported_version");
+    bytes[1] = 1;
+    bytes[2] = 9; /* type */
+    admit_frame("r", OPERATOR, frame);
+    cr_assert_eq(answer().id, 5);
+    assert_text(body_text(&tape, "code"), "unsupported_version");
+}
+
+Test(broker, what_only_the_server_sends_is_refused) {
+    const uint8_t types[] = {ENVELOPE_REPLY, ENVELOPE_ERROR, ENVELOPE_EVENT, ENVELOPE_PONG};
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++) {
+        envelope_t envelope = echo_request(3);
+        envelope.type = types[i];
+        assert_refused(&envelope, "invalid");
+    }
+}
+
+Test(broker, an_envelope_over_the_limit_is_too_large) {
+    static uint8_t body[KIB(64)] = {0x81, 0xa4, 'd', 'a', 't', 'a', 0xc6};
+    envelope_t request = echo_request(1);
+    uint32_t data = sizeof body - 11;
+    body[7] = (uint8_t)(data >> 24), body[8] = (uint8_t)(data >> 16), body[9] = (uint8_t)(data >> 8),
+    body[10] = (uint8_t)data;
+    request.body = span_of(body, sizeof body);
+    assert_refused(&request, "too_large");
+}
+
+Test(broker, a_subject_from_a_client_is_forbidden) {
+    envelope_t request = echo_request(1);
+    request.subject = span_text("user/1");
+    request.role = span_text("ADMIN");
+    assert_refused(&request, "forbidden");
+}
+
+Test(broker, an_unknown_handle_is_unauthenticated) {
+    envelope_t request = echo_request(1);
+    request.handle = span_of("0123456789abcdef", HANDLE_BYTES);
+    assert_refused(&request, "unauthenticated");
+}
+
+Test(broker, idempotency_keys_and_streams_are_not_taken) {
+    envelope_t request = echo_request(1);
+    request.idempotency_key = span_text("k");
+    assert_refused(&request, "invalid");
+    request = echo_request(2);
+    request.stream = span_of("\x93\x01\x02\x03", 4);
+    assert_refused(&request, "invalid");
+}
+
+Test(broker, too_many_hops_are_invalid) {
+    envelope_t request = echo_request(1);
+    request.hops = HOPS_MAX + 1;
+    assert_refused(&request, "invalid");
+}
+
+Test(broker, a_session_of_nobody_or_of_somebody_else_is_unauthenticated) {
+    uint8_t session[SESSION_BYTES] = {0};
+    envelope_t request = echo_request(1);
+    request.session = span_of(session, sizeof session);
+    assert_refused(&request, "unauthenticated");
+    sessions_t sessions;
+    sessions_init(&sessions, defaults.folder_secret, defaults.session_ms);
+    session_issue(&sessions, "ipc:gateway", UNIX_MS, session);
+    assert_refused(&request, "unauthenticated");
+    session_issue(&sessions, OPERATOR, UNIX_MS - defaults.session_ms - 1, session);
+    assert_refused(&request, "unauthenticated");
+}
+
+Test(broker, a_session_that_was_good_ends_with_its_time) {
+    uint8_t session[SESSION_BYTES], bytes[1024];
+    open_session(session);
+    envelope_t request = echo_request(1);
+    request.session = span_of(session, sizeof session);
+    span_t frame = envelope_bytes(&request, bytes, sizeof bytes);
+    admit_frame("r", OPERATOR, frame);
+    cr_assert_eq(broker_in_flight(broker), 1);
+    broker_admit(broker, span_text("r"), OPERATOR, frame, NOW_US, UNIX_MS + defaults.session_ms + 1);
+    cr_assert_eq(broker_in_flight(broker), 1);
+    (void)answer();
+    assert_text(body_text(&tape, "code"), "unauthenticated");
+}
+
+Test(broker, unknown_kinds_and_methods_are_refused) {
+    envelope_t request = echo_request(1);
+    request.kind = span_text("ghost");
+    assert_refused(&request, "unknown_method");
+    request.kind = span_text("Ghost");
+    assert_refused(&request, "invalid_address");
+    request = echo_request(2);
+    request.method = span_text("ech");
+    assert_refused(&request, "unknown_method");
+    request.method = span_text("list"); /* echo keeps nothing that could be listed */
+    assert_refused(&request, "unknown_method");
+}
+
+Test(broker, a_method_of_another_role_is_forbidden) {
+    envelope_t request = echo_request(1);
+    request.kind = span_text("user");
+    request.method = span_text("show"); /* operators only */
+    admit("g", "ipc:gateway", &request);
+    (void)answer();
+    assert_text(body_text(&tape, "code"), "forbidden");
+    admit("x", "ipc:nothing", &request);
+    (void)answer();
+    assert_text(body_text(&tape, "code"), "forbidden");
+    admit("x", "ipc:nothing", &(envelope_t){.type = ENVELOPE_PING});
+    (void)answer();
+    assert_text(body_text(&tape, "code"), "forbidden");
+    cr_assert_eq(broker_in_flight(broker), 0);
+}
+
+Test(broker, bad_keys_are_refused) {
+    envelope_t request = echo_request(1);
+    request.key = span_text("a/b");
+    assert_refused(&request, "invalid_address");
+    request.key = span_text(""); /* echo is no create */
+    assert_refused(&request, "invalid_address");
+    request.kind = span_text("user");
+    request.method = span_text("list");
+    request.key = span_text("a"); /* a query has none */
+    assert_refused(&request, "invalid_address");
+}
+
+Test(broker, writes_are_refused_while_storage_is_full_and_reads_are_not) {
+    broker_set_storage_full(broker, true);
+    envelope_t request = echo_request(1);
+    request.kind = span_text("user");
+    request.method = span_text("update");
+    assert_refused(&request, "storage_full");
+    request.method = span_text("create");
+    assert_refused(&request, "storage_full");
+    request.method = span_text("get");
+    admit("r", OPERATOR, &request);
+    cr_assert_eq(broker_in_flight(broker), 1);
+    broker_set_storage_full(broker, false);
+    request.method = span_text("update");
+    admit("r", OPERATOR, &request);
+    cr_assert_eq(broker_in_flight(broker), 2);
+}
+
+Test(broker, while_draining_requests_are_refused_and_answers_still_leave) {
+    envelope_t request = echo_request(1);
+    admit("r", OPERATOR, &request);
+    broker_drain(broker);
+    request.id = 2;
+    admit("r", OPERATOR, &request);
+    cr_assert_eq(answer().id, 2);
+    assert_text(body_text(&tape, "code"), "draining");
+    cr_assert(body_number(&tape, "retry_after_ms") > 0);
+    serve_all();
+    cr_assert_eq(answer().id, 1);
+    cr_assert_eq(broker_in_flight(broker), 0);
+}
+
+static void assert_busy(uint64_t id) {
+    envelope_t request = echo_request(id);
+    uint32_t before = broker_in_flight(broker);
+    admit("r", OPERATOR, &request);
+    envelope_t error = answer();
+    cr_assert_eq(error.id, id);
+    assert_text(body_text(&tape, "code"), "busy");
+    cr_assert(body_number(&tape, "retry_after_ms") > 0);
+    cr_assert_eq(broker_in_flight(broker), before);
+}
+
+Test(broker, past_the_bound_of_all_or_of_one_peer_it_is_busy) {
+    broker_options_t options = defaults;
+    options.peer_in_flight_max = 3;
+    options.in_flight_max = 5;
+    restart(&options);
+    envelope_t request = echo_request(1);
+    for (int i = 0; i < 3; i++) {
+        admit("r", OPERATOR, &request);
+    }
+    assert_busy(4);
+    admit("s", OPERATOR, &request);
+    admit("s", OPERATOR, &request);
+    cr_assert_eq(broker_in_flight(broker), 5);
+    admit("s", OPERATOR, &request);
+    cr_assert_eq(flush(), 1);
+    cr_assert_eq(broker_in_flight(broker), 5);
+    serve_all();
+    cr_assert_eq(broker_in_flight(broker), 0);
+    admit("r", OPERATOR, &request);
+    cr_assert_eq(broker_in_flight(broker), 1);
+}
+
+Test(broker, a_query_needs_room_for_all_its_copies) {
+    broker_options_t options = defaults;
+    options.in_flight_max = 1;
+    restart(&options);
+    envelope_t request = echo_request(1);
+    request.kind = span_text("user");
+    request.method = span_text("list");
+    request.key = span_text("");
+    assert_refused(&request, "busy");
+}
+
+Test(broker, when_the_buffers_of_a_shard_are_under_way_it_is_busy_and_others_are_not) {
+    broker_options_t options = defaults;
+    options.in_flight_max = options.peer_in_flight_max = 1000000;
+    restart(&options);
+    envelope_t request = echo_request(1);
+    uint16_t shard = shard_of("echo", request.key);
+    requests_t *under_way[REQUEST_BATCHES_PER_SHARD];
+    size_t count = 0;
+    for (uint32_t i = 0; i < REQUESTS_PER_BATCH_MAX * REQUEST_BATCHES_PER_SHARD; i++) {
+        admit("r", OPERATOR, &request);
+        if ((i + 1) % REQUESTS_PER_BATCH_MAX == 0 && (under_way[count] = broker_take(broker, shard)) != NULL) {
+            count++;
+        }
+    }
+    cr_assert_eq(count, REQUEST_BATCHES_PER_SHARD - 1, "one stays to be filled");
+    cr_assert_null(broker_take(broker, shard));
+    assert_busy(2);
+    envelope_t other = echo_request(3);
+    char key[2] = "b";
+    while (shard_of("echo", span_text(key)) == shard) {
+        key[0]++;
+    }
+    other.key = span_text(key);
+    admit("r", OPERATOR, &other);
+    cr_assert_eq(flush(), 0);
+    serve(under_way[--count]);
+    cr_assert_not_null(under_way[count] = broker_take(broker, shard), "the full one goes once one is home");
+    count++;
+    while (count > 0) {
+        serve(under_way[--count]);
+    }
+    serve_all();
+    cr_assert_eq(broker_in_flight(broker), 0);
+}
+
+Test(broker, a_peer_that_does_not_read_is_refused_before_its_queue_is_full) {
+    broker_options_t options = defaults;
+    options.peer_queue_bytes_max = 4096;
+    restart(&options);
+    envelope_t request = echo_request(1);
+    send_answer = SEND_AGAIN;
+    for (int i = 0; i < 100; i++) { /* more answers than fit, each of about 40 bytes */
+        admit("r", OPERATOR, &request);
+        serve_all();
+        flush();
+    }
+    cr_assert_eq(broker_in_flight(broker), 0, "the last ones were refused");
+    request.kind = span_text("ghost");
+    for (int i = 0; i < 100; i++) {
+        admit("r", OPERATOR, &request); /* no room even for the refusals, in the end */
+    }
+    send_answer = SEND_DONE;
+    broker_flush(broker, record, NULL, NOW_US + 2000);
+    cr_assert(sent_total > 0 && sent[0].len <= 4096, "%zu bytes", sent[0].len);
+    cr_assert_eq(broker_queued(broker), 0);
+    request = echo_request(2);
+    admit("r", OPERATOR, &request);
+    cr_assert_eq(broker_in_flight(broker), 1);
+}
+
+Test(broker, a_stranger_past_the_bound_of_peers_is_told_busy) {
+    envelope_t request = echo_request(1);
+    char routing_id[8];
+    for (uint32_t i = 0; i < defaults.peers_max; i++) {
+        snprintf(routing_id, sizeof routing_id, "p%u", i);
+        admit(routing_id, OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    }
+    flush();
+    admit("late", OPERATOR, &request);
+    (void)answer();
+    cr_assert_str_eq(sent[0].routing_id, "late");
+    assert_text(body_text(&tape, "code"), "busy");
+    cr_assert_eq(broker_in_flight(broker), 0);
+}
+
+/* Answers that must not arrive. */
+
+Test(broker, an_answer_for_a_peer_whose_user_changed_is_dropped_and_counted_out) {
+    envelope_t request = echo_request(1);
+    admit("r", OPERATOR, &request);
+    admit("r", "ipc:gateway", &(envelope_t){.type = ENVELOPE_PING, .id = 9});
+    serve_all();
+    envelope_t pong = answer();
+    cr_assert_eq(pong.type, ENVELOPE_PONG);
+    cr_assert_eq(broker_in_flight(broker), 0);
+}
+
+Test(broker, an_unreachable_peer_is_forgotten_with_its_answers_and_its_requests_still_count_out) {
+    envelope_t request = echo_request(1);
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    uint64_t number = (answer(), body_number(&tape, "number"));
+    admit("r", OPERATOR, &request);
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    send_answer = SEND_UNREACHABLE;
+    flush();
+    send_answer = SEND_DONE;
+    cr_assert_eq(broker_in_flight(broker), 1);
+    serve_all();
+    cr_assert_eq(broker_in_flight(broker), 0);
+    cr_assert_eq(flush(), 0);
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    (void)answer();
+    cr_assert_neq(body_number(&tape, "number"), number, "the SDK must see that it was forgotten");
+}
+
+Test(broker, a_revoked_key_can_do_nothing_more_and_a_new_one_can) {
+    char error[256], path[256], text[128];
+    const char *key = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
+    keys_t *keys;
+    envelope_t request = echo_request(1);
+    folder_make();
+    mkdir(folder_path(path, "keys"), 0700);
+    mkdir(folder_path(path, "keys/allowed"), 0700);
+    snprintf(text, sizeof text, "public = %s\nroles = service\n", key);
+    file_put("keys/allowed/x.key", 0600, text);
+    admit("r", key, &request);
+    (void)answer();
+    assert_text(body_text(&tape, "code"), "forbidden");
+    cr_assert_eq(keys_load(folder, &keys, error, sizeof error), STATUS_OK, "%s", error);
+    broker_set_keys(broker, keys);
+    admit("r", key, &request);
+    cr_assert_eq(broker_in_flight(broker), 1);
+    unlink(folder_path(path, "keys/allowed/x.key"));
+    cr_assert_eq(keys_load(folder, &keys, error, sizeof error), STATUS_OK, "%s", error);
+    broker_set_keys(broker, keys);
+    admit("r", key, &request);
+    (void)answer();
+    assert_text(body_text(&tape, "code"), "forbidden");
+    cr_assert_eq(broker_in_flight(broker), 1);
+    folder_remove();
+}
+
+/* What must happen. */
+
+Test(broker, a_ping_is_answered_with_a_session_that_it_may_keep) {
+    uint8_t session[SESSION_BYTES], again[SESSION_BYTES];
+    open_session(session);
+    cr_assert_eq(body_number(&tape, "heartbeat_ms"), 5000);
+    cr_assert_eq(body_number(&tape, "session_ms"), 86400000);
+    assert_text(body_text(&tape, "version"), DORAN_VERSION);
+    uint64_t number = body_number(&tape, "number");
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING, .id = 77, .session = span_of(session, sizeof session)});
+    cr_assert_eq(answer().id, 77);
+    uint32_t index = tape_find(&tape, envelope_body_token(&tape), "session");
+    cr_assert_arr_eq(tape.tokens[index].ptr, session, sizeof session);
+    cr_assert_eq(body_number(&tape, "number"), number);
+    memset(again, 5, sizeof again);
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING, .session = span_of(again, sizeof again)});
+    (void)answer();
+    index = tape_find(&tape, envelope_body_token(&tape), "session");
+    cr_assert_neq(memcmp(tape.tokens[index].ptr, again, sizeof again), 0, "a bad one is replaced");
+    cr_assert_neq(memcmp(tape.tokens[index].ptr, session, sizeof session), 0);
+}
+
+Test(broker, a_request_reaches_its_shard_whole_and_its_answer_comes_back) {
+    uint8_t session[SESSION_BYTES], trace[TRACE_BYTES] = {3};
+    open_session(session);
+    envelope_t request = echo_request(42);
+    request.session = span_of(session, sizeof session);
+    request.lowest_unanswered = 40;
+    request.timeout_ms = 1500;
+    request.hops = 2;
+    request.trace = span_of(trace, sizeof trace);
+    request.body = span_of("\x81\xa4"
+                           "data\x07",
+                           7);
+    admit("r", OPERATOR, &request);
+    uint16_t shard = shard_of("echo", request.key);
+    requests_t *requests = broker_take(broker, shard);
+    cr_assert_not_null(requests);
+    cr_assert_eq(requests->count, 1);
+    const request_t *item = &requests->items[0];
+    cr_assert_eq(item->id, 42);
+    cr_assert_eq(item->lowest_unanswered, 40);
+    cr_assert_eq(item->received_us, NOW_US);
+    cr_assert_eq(item->deadline_us, NOW_US + 1500000);
+    cr_assert_str_eq(item->kind->name, "echo");
+    cr_assert_str_eq(item->method->name, "echo");
+    cr_assert_eq(item->roles, ROLE_OPERATOR);
+    cr_assert_eq(item->type, ENVELOPE_REQUEST);
+    cr_assert_eq(item->hops, 2);
+    cr_assert_eq(item->partition, address_partition(span_text("echo"), span_text("a")));
+    cr_assert(item->has_session);
+    cr_assert_arr_eq(item->session, session, sizeof session);
+    assert_text(item->key, "a");
+    cr_assert(span_equal(item->trace, request.trace));
+    cr_assert(span_equal(item->body, request.body));
+    serve(requests);
+    envelope_t reply = answer();
+    cr_assert_eq(reply.type, ENVELOPE_REPLY);
+    cr_assert_eq(reply.id, 42);
+    cr_assert(span_equal(reply.body, request.body));
+    cr_assert_str_eq(sent[0].routing_id, "r");
+}
+
+Test(broker, a_request_without_time_or_session_gets_the_default_and_none) {
+    envelope_t request = echo_request(1);
+    admit("r", OPERATOR, &request);
+    requests_t *requests = broker_take(broker, shard_of("echo", request.key));
+    cr_assert_eq(requests->items[0].deadline_us, NOW_US + 30000000);
+    cr_assert_not(requests->items[0].has_session);
+    cr_assert_null(requests->items[0].trace.ptr);
+    serve(requests);
+}
+
+Test(broker, a_tell_counts_out_without_an_answer) {
+    envelope_t request = echo_request(1);
+    request.type = ENVELOPE_TELL;
+    admit("r", OPERATOR, &request);
+    cr_assert_eq(broker_in_flight(broker), 1);
+    serve_all();
+    cr_assert_eq(broker_in_flight(broker), 0);
+    cr_assert_eq(flush(), 0);
+}
+
+Test(broker, a_query_goes_to_every_shard) {
+    envelope_t request = echo_request(8);
+    request.kind = span_text("user");
+    request.method = span_text("list");
+    request.key = span_text("");
+    admit("r", OPERATOR, &request);
+    cr_assert_eq(broker_in_flight(broker), 2);
+    for (uint16_t shard = 0; shard < 2; shard++) {
+        requests_t *requests = broker_take(broker, shard);
+        cr_assert_eq(requests->count, 1);
+        cr_assert_eq(requests->items[0].key.len, 0);
+        serve(requests);
+    }
+    cr_assert_eq(broker_in_flight(broker), 0);
+    cr_assert_eq(flush(), 1, "both answers in one frame");
+}
+
+static void take_created_key(char key[UUID_TEXT_BYTES]) {
+    for (uint16_t shard = 0; shard < 2; shard++) {
+        requests_t *requests = broker_take(broker, shard);
+        if (requests != NULL) {
+            const request_t *item = &requests->items[0];
+            cr_assert_eq(item->key.len, UUID_TEXT_BYTES);
+            cr_assert_eq(item->partition, address_partition(span_text("user"), item->key));
+            cr_assert_eq(item->partition % 2, shard);
+            memcpy(key, item->key.ptr, UUID_TEXT_BYTES);
+            serve(requests);
+        }
+    }
+    flush();
+}
+
+Test(broker, a_create_without_key_that_is_sent_again_meets_the_same_actor) {
+    uint8_t session[SESSION_BYTES];
+    char first[UUID_TEXT_BYTES], again[UUID_TEXT_BYTES], other[UUID_TEXT_BYTES];
+    open_session(session);
+    envelope_t request = echo_request(4);
+    request.kind = span_text("user");
+    request.method = span_text("create");
+    request.key = span_text("");
+    request.session = span_of(session, sizeof session);
+    admit("r", OPERATOR, &request);
+    take_created_key(first);
+    restart(&defaults);
+    admit("r2", OPERATOR, &request);
+    take_created_key(again);
+    cr_assert_arr_eq(first, again, sizeof first);
+    request.id = 5;
+    admit("r2", OPERATOR, &request);
+    take_created_key(other);
+    cr_assert_neq(memcmp(first, other, sizeof first), 0);
+    request.session = (span_t){0};
+    admit("r2", OPERATOR, &request);
+    take_created_key(first);
+    admit("r2", OPERATOR, &request);
+    take_created_key(other);
+    cr_assert_neq(memcmp(first, other, sizeof first), 0, "without a session every one is new");
+}
+
+Test(broker, requests_of_one_peer_keep_their_order) {
+    envelope_t request = echo_request(0);
+    for (uint64_t id = 1; id <= 3000; id++) {
+        request.id = id;
+        admit("r", OPERATOR, &request);
+    }
+    uint16_t shard = shard_of("echo", request.key);
+    uint64_t expected = 1;
+    requests_t *requests;
+    for (int i = 0; (requests = broker_take(broker, shard)) != NULL || i < 2; i++) {
+        for (uint32_t j = 0; requests != NULL && j < requests->count; j++) {
+            cr_assert_eq(requests->items[j].id, expected++);
+        }
+        if (requests != NULL) {
+            serve(requests);
+        }
+    }
+    cr_assert_eq(expected, REQUESTS_PER_BATCH_MAX + 1, "the others found the only open buffer full");
+    cr_assert_eq(broker_in_flight(broker), 0);
+}
+
+Test(broker, a_peer_that_takes_no_more_is_tried_again_and_does_not_hold_up_others) {
+    envelope_t request = echo_request(1);
+    admit("r", OPERATOR, &request);
+    serve_all();
+    send_answer = SEND_AGAIN;
+    flush();
+    cr_assert_eq(broker_queued(broker), 1);
+    send_answer = SEND_DONE;
+    admit("s", OPERATOR, &request);
+    serve_all();
+    cr_assert_eq(flush(), 1);
+    cr_assert_str_eq(sent[0].routing_id, "s");
+    sent_count = 0;
+    cr_assert_eq(broker_flush(broker, record, NULL, NOW_US + 1000), 1);
+    cr_assert_str_eq(sent[0].routing_id, "r");
+}
+
+Test(broker, idle_peers_are_forgotten) {
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    uint64_t number = (answer(), body_number(&tape, "number"));
+    broker_tick(broker, NOW_US + 60000000);
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    cr_assert_eq((answer(), body_number(&tape, "number")), number);
+    broker_tick(broker, NOW_US + 60000001);
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    cr_assert_neq((answer(), body_number(&tape, "number")), number);
+}
+
+/* Figures. */
+
+static envelope_t stat_request(uint64_t id) {
+    envelope_t request = echo_request(id);
+    request.kind = span_text("broker");
+    request.key = span_text("self");
+    request.method = span_text("stat");
+    return request;
+}
+
+static void tell_shard(uint16_t id, uint64_t handled) {
+    shard_stats_t stats = {
+        .id = id, .mailbox = 1, .resident = 2, .memtable_bytes = 3, .handled = handled, .wait_p99_us = 5};
+    batch_reset(batch);
+    effect_add_raw(batch, EFFECT_FIGURES, span_of(&stats, sizeof stats));
+    broker_forward(broker, batch, NOW_US + 2000000);
+}
+
+Test(broker, only_self_can_be_asked_for_figures_and_only_for_those) {
+    envelope_t request = stat_request(1);
+    request.key = span_text("other");
+    assert_refused(&request, "not_found");
+    request = stat_request(1);
+    request.method = span_text("show");
+    assert_refused(&request, "unknown_method");
+}
+
+Test(broker, figures_wait_for_every_shard_and_for_a_journal_that_spoke_after_them) {
+    figures_t figures = {.journal = {.position = 10, .synced_through = 9, .segments = 2}, .applied = 4, .lag = 6};
+    envelope_t request = stat_request(1);
+    cr_assert_not(broker_probe(broker));
+    admit("r", OPERATOR, &request);
+    cr_assert(broker_probe(broker));
+    cr_assert_not(broker_probe(broker), "once a round");
+    tell_shard(0, 1000);
+    broker_figures(broker, &figures, NOW_US + 1000000);
+    cr_assert_eq(flush(), 0);
+    tell_shard(1, 0);
+    cr_assert_eq(flush(), 0);
+    request.id = 2; /* waits for the next round */
+    admit("r", OPERATOR, &request);
+    broker_figures(broker, &figures, NOW_US + 2000000);
+    envelope_t reply = answer();
+    cr_assert_eq(reply.type, ENVELOPE_REPLY);
+    cr_assert_eq(reply.id, 1);
+    stat_reply_t stat;
+    cr_assert_eq(record_decode(&record_stat_reply, &tape, envelope_body_token(&tape), FROM_WIRE, &stat, NULL),
+                 STATUS_OK);
+    cr_assert(stat.ready);
+    cr_assert_eq(stat.peers, 1);
+    cr_assert_eq(stat.in_flight, 0, "those who ask do not count");
+    cr_assert_eq(stat.uptime_s, 2);
+    uint32_t shards = tape_find(&tape, envelope_body_token(&tape), "shards");
+    cr_assert_eq(tape.tokens[shards].len, 2);
+    uint32_t per_s = tape_find(&tape, shards + 1, "per_s");
+    cr_assert_eq(tape.tokens[per_s].u64, 500);
+    uint32_t journal = tape_find(&tape, envelope_body_token(&tape), "journal");
+    cr_assert_eq(tape.tokens[tape_find(&tape, journal, "durable")].u64, 9);
+    cr_assert_eq(broker_in_flight(broker), 1);
+    cr_assert(broker_probe(broker));
+    tell_shard(0, 1000);
+    tell_shard(1, 0);
+    broker_figures(broker, &figures, NOW_US + 3000000);
+    cr_assert_eq(answer().id, 2);
+    cr_assert_eq(broker_in_flight(broker), 0);
+}
+
+Test(broker, refusals_and_drops_are_counted) {
+    broker_options_t options = defaults;
+    options.in_flight_max = 2;
+    restart(&options);
+    envelope_t request = echo_request(1);
+    admit("gone", OPERATOR, &request);
+    admit("gone", OPERATOR, &request);
+    assert_busy(3);
+    admit("gone", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    send_answer = SEND_UNREACHABLE;
+    flush(); /* one pong */
+    send_answer = SEND_DONE;
+    serve_all(); /* two answers */
+    request = stat_request(4);
+    admit("r", OPERATOR, &request);
+    cr_assert(broker_probe(broker));
+    tell_shard(0, 0);
+    tell_shard(1, 0);
+    broker_figures(broker, &(figures_t){0}, NOW_US);
+    (void)answer();
+    cr_assert_eq(body_number(&tape, "refused"), 1);
+    cr_assert_eq(body_number(&tape, "dropped"), 3);
+}
+
+Test(broker, more_who_ask_than_may_wait_are_busy) {
+    for (uint64_t id = 1; id <= STATS_WAITING_MAX; id++) {
+        envelope_t request = stat_request(id);
+        admit("r", OPERATOR, &request);
+    }
+    cr_assert_eq(broker_in_flight(broker), STATS_WAITING_MAX);
+    envelope_t request = stat_request(99);
+    admit("r", OPERATOR, &request);
+    cr_assert_eq(answer().id, 99);
+    assert_text(body_text(&tape, "code"), "busy");
+}
+
+/* Whatever comes, in flight ends at zero. */
+Test(broker, a_long_random_history_counts_exactly) {
+    unsigned seed = 7;
+    uint8_t bytes[2048];
+    requests_t *under_way[2 * REQUEST_BATCHES_PER_SHARD];
+    size_t count = 0;
+    for (int step = 0; step < 20000; step++) {
+        char routing_id[8], user_id[16];
+        snprintf(routing_id, sizeof routing_id, "r%d", rand_r(&seed) % 12);
+        snprintf(user_id, sizeof user_id, rand_r(&seed) % 50 == 0 ? "ipc:gateway" : OPERATOR);
+        envelope_t request = rand_r(&seed) % 20 == 0 ? stat_request((uint64_t)step) : echo_request((uint64_t)step);
+        if (rand_r(&seed) % 10 == 0) {
+            request.kind = span_text("user");
+            request.key = span_text("");
+            request.method = span_text("list");
+        }
+        request.type = rand_r(&seed) % 5 == 0 ? ENVELOPE_TELL : ENVELOPE_REQUEST;
+        span_t frame = envelope_bytes(&request, bytes, sizeof bytes);
+        if (rand_r(&seed) % 10 == 0) {
+            bytes[(size_t)rand_r(&seed) % frame.len] ^= (uint8_t)rand_r(&seed);
+        }
+        admit_frame(routing_id, user_id, frame);
+        uint16_t shard = (uint16_t)(rand_r(&seed) % 2);
+        if (rand_r(&seed) % 4 == 0 && (under_way[count] = broker_take(broker, shard)) != NULL) {
+            count++;
+        }
+        if (count > 0 && rand_r(&seed) % 4 == 0) {
+            serve(under_way[--count]);
+        }
+        if (broker_probe(broker)) {
+            tell_shard(0, 0);
+            tell_shard(1, 0);
+            broker_figures(broker, &(figures_t){0}, NOW_US);
+        }
+        send_answer = (send_result_t)(rand_r(&seed) % 3);
+        flush();
+    }
+    while (count > 0) {
+        serve(under_way[--count]);
+    }
+    serve_all();
+    if (broker_probe(broker)) {
+        tell_shard(0, 0);
+        tell_shard(1, 0);
+        broker_figures(broker, &(figures_t){0}, NOW_US);
+    }
+    cr_assert_eq(broker_in_flight(broker), 0);
+}

@@ -10,8 +10,8 @@
  * the tail, applied again, writes the same last values over them, so nothing is lost and nothing undone. A slice for
  * which there is no space is tried again from its first key.
  *
- * Recovery does the same with what journal_open visits, in a single transaction: nobody waits for a sync beside it, and
- * batch numbers of the journal's old generation must not outlive it.
+ * Recovery does the same with what journal_open visits, and it takes slices too: one transaction over the whole range
+ * copies nearly every page of the store before it may use one again, which is four times slower and doubles the file.
  */
 #include "storage/applier.h"
 
@@ -22,83 +22,96 @@
 
 /* Also the end of a slice, so that records of 64 KiB do not make a transaction of a gigabyte. */
 #define SLICE_BYTES_MAX MIB(32)
+#define RECOVERY_SLICE_RECORDS 20000
 /* A memtable entry takes less than so many times the bytes of its record in the journal. */
 #define ENTRY_BYTES_PER_RECORD_BYTE 16
 
-typedef struct collection { /* the last write per key of some batches */
-    memtable_t *memtable;
+typedef struct round {
+    memtable_t *memtable; /* the last write per key; NULL: no round is under way */
+    const memtable_entry_t *next;
+    uint64_t through, generation; /* where it ends */
     uint64_t batches[SHARDS_MAX]; /* highest batch number of each shard */
     char error[128];
-} collection_t;
+} round_t;
 
 struct applier {
     store_t *store;
     applier_options_t options; /* with a journal_dir of its own */
     uint64_t applied, synced_through, generation, memtable_bytes;
-    collection_t round; /* memtable NULL: none is under way */
-    uint64_t through;   /* where the round ends */
-    const memtable_entry_t *next;
+    round_t round;
     char error[256];
 };
 
 struct recovery {
-    collection_t collection;
+    round_t round;
 };
 
-static status_t collection_damaged(collection_t *self, const journal_batch_t *batch, const char *what) {
+static status_t damaged(round_t *self, const journal_batch_t *batch, const char *what) {
     snprintf(self->error, sizeof(self->error), "the journal's batch at position %" PRIu64 " %s", batch->position, what);
     return STATUS_INTERNAL;
 }
 
 /* The order of visits is the order of writes, so the memtable needs no batch numbers. */
-static status_t collection_add(collection_t *self, const journal_batch_t *batch) {
+static status_t round_collect(round_t *self, const journal_batch_t *batch) {
     if (batch->shard >= SHARDS_MAX)
-        return collection_damaged(self, batch, "is of a shard that there cannot be");
+        return damaged(self, batch, "is of a shard that there cannot be");
     span_t rest = batch->records;
     log_record_t record;
     while (log_record_next(&rest, &record))
         memtable_put(self->memtable, record.key, record.value, 0);
     if (rest.len != 0)
-        return collection_damaged(self, batch, "has a damaged record");
+        return damaged(self, batch, "has a damaged record");
     if (batch->number > self->batches[batch->shard])
         self->batches[batch->shard] = batch->number;
     return STATUS_OK;
 }
 
-static void collection_fini(collection_t *self) {
+static void round_fini(round_t *self) {
     if (self->memtable == NULL)
         return;
     memtable_destroy(&self->memtable);
     malloc_trim(0); /* hundreds of MiB in small blocks stay with the process otherwise */
 }
 
-static const memtable_entry_t *first_entry(const memtable_t *memtable) {
-    return memtable_seek(memtable, (span_t){0});
+static void round_rewind(round_t *self) {
+    self->next = memtable_seek(self->memtable, (span_t){0});
 }
 
-typedef struct slice {                   /* entries for one transaction */
-    const memtable_entry_t *begin, *end; /* end NULL: to the last */
+typedef struct slice {           /* entries for one transaction, from the round's next */
+    const memtable_entry_t *end; /* NULL: to the last */
     size_t records, bytes;
 } slice_t;
 
-static slice_t slice_of(const memtable_t *memtable, const memtable_entry_t *begin, size_t records_max,
-                        size_t bytes_max) {
-    slice_t slice = {.begin = begin, .end = begin};
-    while (slice.end != NULL && slice.records < records_max && slice.bytes < bytes_max) {
+static slice_t slice_of(const round_t *round, size_t records_max) {
+    slice_t slice = {.end = round->next};
+    while (slice.end != NULL && slice.records < records_max && slice.bytes < SLICE_BYTES_MAX) {
         slice.records += 1;
         slice.bytes += RECORD_HEADER_BYTES + slice.end->key.len + slice.end->value.len;
-        slice.end = memtable_next(memtable, slice.end);
+        slice.end = memtable_next(round->memtable, slice.end);
     }
     return slice;
 }
 
-/* Into the transaction under way. */
-static status_t slice_write(const slice_t *self, const memtable_t *memtable, store_t *store) {
+static status_t slice_write(const slice_t *self, const round_t *round, store_t *store) {
     status_t status = STATUS_OK;
-    for (const memtable_entry_t *entry = self->begin; entry != self->end && status == STATUS_OK;
-         entry = memtable_next(memtable, entry))
+    for (const memtable_entry_t *entry = round->next; entry != self->end && status == STATUS_OK;
+         entry = memtable_next(round->memtable, entry))
         status =
             entry->value.ptr == NULL ? store_delete(store, entry->key) : store_put(store, entry->key, entry->value);
+    return status;
+}
+
+/* In one transaction; the round moves on only when it is durable. */
+static status_t slice_apply(const slice_t *self, round_t *round, store_t *store) {
+    status_t status = store_begin(store);
+    if (status == STATUS_OK)
+        status = slice_write(self, round, store);
+    if (status == STATUS_OK && self->end == NULL)
+        status = store_set_meta(store, round->through, round->generation, round->batches);
+    if (status == STATUS_OK)
+        status = store_commit(store);
+    if (status == STATUS_OK)
+        round->next = self->end;
     return status;
 }
 
@@ -120,7 +133,7 @@ void applier_destroy(applier_t **self_p) {
     applier_t *self = *self_p;
     if (self == NULL)
         return;
-    collection_fini(&self->round);
+    round_fini(&self->round);
     free((char *)self->options.journal_dir);
     free(self);
     *self_p = NULL;
@@ -148,10 +161,10 @@ bool applier_due(const applier_t *self) {
 }
 
 static status_t round_visit(void *context, const journal_batch_t *batch) {
-    applier_t *self = context;
+    round_t *self = context;
     if (batch->generation != self->generation)
-        return collection_damaged(&self->round, batch, "is of another generation");
-    return collection_add(&self->round, batch);
+        return damaged(self, batch, "is of another generation");
+    return round_collect(self, batch);
 }
 
 static status_t fail(applier_t *self, status_t status, const char *sentence) {
@@ -162,45 +175,30 @@ static status_t fail(applier_t *self, status_t status, const char *sentence) {
 
 /* Batch numbers of shards that wrote nothing in this tail stay as the store has them, if they are of this generation.
  */
-static collection_t collection_after(const store_meta_t *meta, uint64_t generation) {
-    collection_t collection = {.memtable = memtable_new()};
-    if (meta->generation == generation)
-        memcpy(collection.batches, meta->batches, sizeof(collection.batches));
-    return collection;
+static void round_init(applier_t *self) {
+    store_meta_t meta = store_meta(self->store);
+    self->round = (round_t){
+        .memtable = memtable_new(),
+        .through = self->synced_through,
+        .generation = self->generation,
+    };
+    if (meta.generation == self->generation)
+        memcpy(self->round.batches, meta.batches, sizeof(meta.batches));
 }
 
 static status_t round_begin(applier_t *self) {
     status_t status = store_reserve(self->store, self->options.slice_records, applier_lag(self));
     if (status != STATUS_OK)
         return fail(self, status, store_error(self->store));
-    store_meta_t meta = store_meta(self->store);
-    self->round = collection_after(&meta, self->generation);
-    self->through = self->synced_through;
-    status = journal_read(self->options.journal_dir, self->applied, self->through, round_visit, self, self->error,
-                          sizeof(self->error));
+    round_init(self);
+    status = journal_read(self->options.journal_dir, self->applied, self->round.through, round_visit, &self->round,
+                          self->error, sizeof(self->error));
     if (status != STATUS_OK) {
-        collection_fini(&self->round);
+        round_fini(&self->round);
         return fail(self, status, self->round.error);
     }
-    self->next = first_entry(self->round.memtable);
+    round_rewind(&self->round);
     return STATUS_OK;
-}
-
-static void round_end(applier_t *self) {
-    self->applied = self->through;
-    collection_fini(&self->round);
-}
-
-static status_t slice_apply(applier_t *self, const slice_t *slice) {
-    store_t *store = self->store;
-    status_t status = store_reserve(store, slice->records, slice->bytes);
-    if (status == STATUS_OK)
-        status = store_begin(store);
-    if (status == STATUS_OK)
-        status = slice_write(slice, self->round.memtable, store);
-    if (status == STATUS_OK && slice->end == NULL)
-        status = store_set_meta(store, self->through, self->generation, self->round.batches);
-    return status == STATUS_OK ? store_commit(store) : status;
 }
 
 status_t applier_step(applier_t *self) {
@@ -209,13 +207,16 @@ status_t applier_step(applier_t *self) {
     status_t status = self->round.memtable == NULL ? round_begin(self) : STATUS_OK;
     if (status != STATUS_OK)
         return status;
-    slice_t slice = slice_of(self->round.memtable, self->next, self->options.slice_records, SLICE_BYTES_MAX);
-    status = slice_apply(self, &slice);
+    slice_t slice = slice_of(&self->round, self->options.slice_records);
+    status = store_reserve(self->store, slice.records, slice.bytes);
+    if (status == STATUS_OK)
+        status = slice_apply(&slice, &self->round, self->store);
     if (status != STATUS_OK)
         return fail(self, status, store_error(self->store));
-    self->next = slice.end;
-    if (slice.end == NULL)
-        round_end(self);
+    if (slice.end == NULL) {
+        self->applied = self->round.through;
+        round_fini(&self->round);
+    }
     return STATUS_OK;
 }
 
@@ -228,7 +229,7 @@ uint64_t applier_lag(const applier_t *self) {
 }
 
 uint64_t applier_bytes_pending(const applier_t *self) {
-    return self->round.memtable == NULL ? 0 : self->through - self->applied;
+    return self->round.memtable == NULL ? 0 : self->round.through - self->applied;
 }
 
 const char *applier_error(const applier_t *self) {
@@ -238,7 +239,7 @@ const char *applier_error(const applier_t *self) {
 recovery_t *recovery_new(void) {
     recovery_t *self = calloc(1, sizeof(*self));
     CHECK(self != NULL, "out of memory");
-    self->collection.memtable = memtable_new();
+    self->round.memtable = memtable_new();
     return self;
 }
 
@@ -246,29 +247,37 @@ void recovery_destroy(recovery_t **self_p) {
     recovery_t *self = *self_p;
     if (self == NULL)
         return;
-    collection_fini(&self->collection);
+    round_fini(&self->round);
     free(self);
     *self_p = NULL;
 }
 
 status_t recovery_visit(void *recovery, const journal_batch_t *batch) {
     recovery_t *self = recovery;
-    return collection_add(&self->collection, batch);
+    return round_collect(&self->round, batch);
 }
 
-/* Without a reserve the transaction may still fit into pages that are free inside the file, so it is tried; but LMDB
-   tells a write that a full disk cut short as an I/O error. */
-status_t recovery_apply(recovery_t *self, store_t *store, uint64_t position, uint64_t generation) {
-    static const uint64_t no_batches[SHARDS_MAX];
-    memtable_t *memtable = self->collection.memtable;
-    slice_t all = slice_of(memtable, first_entry(memtable), SIZE_MAX, SIZE_MAX);
-    status_t reserved = store_reserve(store, all.records, all.bytes);
-    status_t status = reserved == STATUS_INTERNAL ? reserved : store_begin(store);
-    if (status == STATUS_OK)
-        status = slice_write(&all, memtable, store);
-    if (status == STATUS_OK)
-        status = store_set_meta(store, position, generation, no_batches);
-    if (status == STATUS_OK)
-        status = store_commit(store);
+/* Without a reserve the slice may still fit into pages that are free inside the file, so it is tried; but LMDB tells a
+   write that a full disk cut short as an I/O error. */
+static status_t recovery_slice(round_t *round, store_t *store, bool *last) {
+    slice_t slice = slice_of(round, RECOVERY_SLICE_RECORDS);
+    status_t reserved = store_reserve(store, slice.records, slice.bytes);
+    if (reserved != STATUS_OK && reserved != STATUS_STORAGE_FULL)
+        return reserved;
+    status_t status = slice_apply(&slice, round, store);
+    *last = slice.end == NULL;
     return status == STATUS_OK || reserved == STATUS_OK ? status : reserved;
+}
+
+status_t recovery_apply(recovery_t *self, store_t *store, uint64_t position, uint64_t generation) {
+    round_t *round = &self->round;
+    round->through = position;
+    round->generation = generation;
+    memset(round->batches, 0, sizeof(round->batches)); /* those seen were of the generation that ended */
+    round_rewind(round);
+    status_t status = STATUS_OK;
+    bool last = false;
+    while (status == STATUS_OK && !last)
+        status = recovery_slice(round, store, &last);
+    return status;
 }

@@ -45,8 +45,8 @@ typedef struct recovery recovery_t;
 recovery_t *recovery_new(void);
 void recovery_destroy(recovery_t **self_p);
 MUST_USE status_t recovery_visit(void *recovery, const journal_batch_t *batch); /* a journal_visit_fn */
-/* ... and applies them in one transaction that also records the position and generation and resets all batch numbers.
-   On failure store_error(store) says why. */
+/* ... and applies them in slices; the transaction with the last one also records the position and generation and resets
+   all batch numbers. After a failure or a crash it is done again. On failure store_error(store) says why. */
 MUST_USE status_t recovery_apply(recovery_t *self, store_t *store, uint64_t position, uint64_t generation);
 
 #endif

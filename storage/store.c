@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * LMDB with the settings under which a commit is durable and no reader sees half of one: a full sync at every commit,
- * no writable map, readers bound to their objects and not to threads (MDB_NOTLS). Read-ahead stays on: recovery and
- * walks go through pages in the order of keys, and a store that outgrows memory is not what this server is sized for.
+ * no writable map, readers bound to their objects and not to threads (MDB_NOTLS). Read-ahead stays on: recovery, rounds
+ * and walks go through pages in the order of keys, and from a cold disk take many times as long without it.
  *
  * All puts and deletes of a transaction go through one cursor: when the next key is on the page of the last one, LMDB
  * does not descend from the root again, which is what makes sorted writes fast.

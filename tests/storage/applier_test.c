@@ -474,6 +474,34 @@ Test(applier, recovery_that_fails_changes_nothing_and_can_be_run_again) {
     assert_store("ka=1 kb=2 kc=3 kd=4 ke=5 ");
 }
 
+Test(applier, recovery_cut_short_between_slices_moves_no_position_and_ends_in_the_same_state) {
+    enum { RECORDS = 30000 };
+    for (uint32_t i = 0; i < RECORDS; i++) {
+        batch_put(writing, span_of(&i, sizeof(i)), span_of(&i, sizeof(i)));
+        if (i % 1000 == 999)
+            append(0);
+    }
+    recovery_t *recovery = recover();
+    fault_of_sync = EIO;
+    syncs_before_fault = 1;
+    cr_assert_eq(recovery_apply(recovery, store, journal_end, GENERATION), STATUS_INTERNAL);
+    fault_of_sync = 0;
+    recovery_destroy(&recovery);
+    reopen(2);
+    renew(0);
+    cr_assert_gt(store_entries(reader), 0);
+    cr_assert_lt(store_entries(reader), RECORDS);
+    cr_assert_eq(store_meta(store).position, 0);
+    cr_assert_eq(store_meta(store).generation, 0);
+    recovery = recover();
+    cr_assert_eq(recovery_apply(recovery, store, journal_end, GENERATION), STATUS_OK);
+    recovery_destroy(&recovery);
+    renew(0);
+    cr_assert_eq(store_entries(reader), RECORDS);
+    cr_assert_eq(store_meta(store).position, journal_end);
+    assert_counts_agree();
+}
+
 Test(applier, recovery_on_a_full_disk_uses_the_space_inside_the_file) {
     append_five();
     recovery_t *recovery = recover();

@@ -17,6 +17,7 @@
 
 /* errno that the call fails with from now on; 0: it works. */
 static int fault_of_write, fault_of_sync, fault_of_fallocate;
+static int syncs_before_fault; /* so many still work */
 static int calls_of_fallocate;
 static bool disk_is_full; /* says the file system */
 
@@ -39,8 +40,9 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
 }
 
 int fdatasync(int fd) {
+    bool fails = fault_of_sync != 0 && syncs_before_fault-- <= 0;
     errno = fault_of_sync;
-    return fault_of_sync != 0 ? -1 : REAL(fdatasync)(fd);
+    return fails ? -1 : REAL(fdatasync)(fd);
 }
 
 int fallocate(int fd, int mode, off_t offset, off_t bytes) {

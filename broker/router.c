@@ -44,7 +44,7 @@ struct router {
     router_options_t options; /* borrowed parts valid during router_start only */
     broker_t *broker;
     zactor_t *actor;
-    void *from_ring, *to_shard[SHARDS_MAX]; /* pipes; the thread's while it runs */
+    void *from_ring, *to_shard[SHARDS_MAX]; /* pipes; the thread's while it runs, open until router_destroy */
     char endpoints[LISTEN_MAX + ARRAY_LENGTH(ipc_roles)][ENDPOINT_BYTES_MAX];
     size_t endpoint_count;
     status_t status; /* of the start; written by the thread before it signals */
@@ -266,6 +266,9 @@ static uint32_t obey_all(place_t *self, void *pipe) {
     while (pipe_receive(pipe, &message)) {
         obey(self, &message);
         count++;
+        if (message.type == PIPE_STOP) {
+            break;
+        }
     }
     return count;
 }
@@ -312,7 +315,7 @@ static void sleep_until_work(place_t *self) {
                               {.socket = self->router->from_ring, .events = ZMQ_POLLIN},
                               {.socket = self->control, .events = ZMQ_POLLIN}};
     long timeout_ms = broker_queued(self->broker) > 0 ? BLOCKED_MS : self->stop_us != 0 ? 10 : TICK_MS;
-    int ready = zmq_poll(items, ARRAY_LENGTH(items), timeout_ms);
+    int ready = zmq_poll(items, self->stop_us == 0 ? 3 : 2, timeout_ms);
     CHECK(ready >= 0 || zmq_errno() == EINTR, "%s", zmq_strerror(zmq_errno()));
 }
 
@@ -325,7 +328,8 @@ static void serve(place_t *self) {
     do {
         self->now_us = clock_now_us();
         self->unix_ms = clock_unix_ms();
-        uint32_t work = obey_all(self, self->control);
+        /* Behind PIPE_STOP comes CZMQ's own word for it, which is no message of a pipe. */
+        uint32_t work = self->stop_us == 0 ? obey_all(self, self->control) : 0;
         work += take_messages(self);
         work += obey_all(self, self->router->from_ring);
         hand_over(self);
@@ -337,6 +341,15 @@ static void serve(place_t *self) {
     } while (!stopped(self));
 }
 
+static void open_pipes(router_t *self) {
+    self->from_ring = pipe_receiver(RING_TO_BROKER, PIPE_TO_BROKER_MESSAGES);
+    for (uint16_t shard = 0; shard < self->options.broker.shards; shard++) {
+        char name[64];
+        snprintf(name, sizeof name, RING_TO_SHARD, (unsigned)shard);
+        self->to_shard[shard] = pipe_sender(name, PIPE_TO_SHARD_MESSAGES);
+    }
+}
+
 static void run(zsock_t *control, void *argument) {
     router_t *router = argument;
     place_t place = {.router = router, .broker = router->broker, .control = zsock_resolve(control)};
@@ -345,6 +358,9 @@ static void run(zsock_t *control, void *argument) {
     place.socket = zsock_resolve(socket);
     router->status = bind_all(router, place.socket);
     bool bound = router->status == STATUS_OK;
+    if (bound) {
+        open_pipes(router);
+    }
     zsock_signal(control, 0);
     if (bound) {
         zmq_msg_init(&place.routing_id);
@@ -358,15 +374,6 @@ static void run(zsock_t *control, void *argument) {
 
 /* The caller's side. */
 
-static void open_pipes(router_t *self) {
-    self->from_ring = pipe_receiver(RING_TO_BROKER, PIPE_TO_BROKER_MESSAGES);
-    for (uint16_t shard = 0; shard < self->options.broker.shards; shard++) {
-        char name[64];
-        snprintf(name, sizeof name, RING_TO_SHARD, (unsigned)shard);
-        self->to_shard[shard] = pipe_sender(name, PIPE_TO_SHARD_MESSAGES);
-    }
-}
-
 status_t router_start(const router_options_t *options, router_t **router, char *error, size_t error_bytes) {
     CHECK(options->listen_count <= LISTEN_MAX, "%zu endpoints", options->listen_count);
     router_t *self = calloc(1, sizeof *self);
@@ -374,7 +381,6 @@ status_t router_start(const router_options_t *options, router_t **router, char *
     self->options = *options;
     self->broker = broker_new(&options->broker, clock_now_us());
     explicit_bzero(self->options.broker.folder_secret, sizeof self->options.broker.folder_secret);
-    open_pipes(self);
     self->actor = zactor_new(run, self);
     CHECK(self->actor != NULL, "no thread");
     status_t status = self->status;

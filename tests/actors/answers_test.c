@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+#include "actors/answers.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+
+#include "actors/cell.h"
+#include "actors/store_key.h"
+#include "schemas/envelope.h"
+#include "tests/actors/view_fixture.h"
+#include "tests/schemas/hex.h"
+#include "tests/storage/random.h"
+
+enum { PLACES_MAX = 4, PARTITION = 9 };
+
+static view_fixture_t fixture;
+static answers_t *answers;
+
+static void setup(void) {
+    view_fixture_open(&fixture);
+    answers = answers_new(&fixture.view, PLACES_MAX);
+}
+
+static void teardown(void) {
+    answers_destroy(&answers);
+    cr_assert_null(answers);
+    answers_destroy(&answers);
+    view_fixture_close(&fixture);
+}
+
+TestSuite(answers, .init = setup, .fini = teardown);
+
+/* Everything durable is in the store, everything in memory is gone. */
+static void restart(void) {
+    view_fixture_apply(&fixture);
+    answers_destroy(&answers);
+    answers = answers_new(&fixture.view, PLACES_MAX);
+}
+
+/* Sessions are numbered here; the number is also the ms at which they were issued. */
+static request_t request_of(uint8_t session, uint64_t id, uint64_t lowest) {
+    request_t request = {.id = id, .lowest_unanswered = lowest, .partition = PARTITION, .has_session = true};
+    request.session[5] = session;
+    request.session[15] = 0xee;
+    return request;
+}
+
+static answers_verdict_t check_of(uint8_t session, uint64_t id, uint64_t lowest, span_t *body) {
+    request_t request = request_of(session, id, lowest);
+    answers_verdict_t verdict;
+    uint8_t type = 0;
+    cr_assert_eq(answers_check(answers, &fixture.writer, &request, &verdict, &type, body), STATUS_OK);
+    cr_assert_eq(type, verdict == ANSWERS_KEPT ? ENVELOPE_REPLY : 0);
+    return verdict;
+}
+
+static answers_verdict_t check(uint64_t id, uint64_t lowest) {
+    span_t body;
+    return check_of(1, id, lowest, &body);
+}
+
+static void keep(uint8_t session, uint64_t id, uint64_t lowest, const char *body) {
+    request_t request = request_of(session, id, lowest);
+    answers_keep(answers, &fixture.writer, &request, ENVELOPE_REPLY, span_text(body));
+}
+
+static void run(uint64_t id, uint64_t lowest) {
+    cr_assert_eq(check(id, lowest), ANSWERS_NEW, "id %lu", (unsigned long)id);
+    keep(1, id, lowest, "body");
+}
+
+static void assert_kept(uint64_t id, uint64_t lowest, const char *body) {
+    span_t kept = {0};
+    cr_assert_eq(check_of(1, id, lowest, &kept), ANSWERS_KEPT, "id %lu", (unsigned long)id);
+    cr_assert(span_equal(kept, span_text(body)), "id %lu", (unsigned long)id);
+}
+
+static store_key_t key_of(uint8_t session, uint64_t id) {
+    request_t request = request_of(session, id, 0);
+    store_key_t key;
+    store_key_answer(&key, PARTITION, request.session, id);
+    return key;
+}
+
+/* What stands under the session's id; ptr NULL: nothing. */
+static span_t row(uint8_t session, uint64_t id) {
+    store_key_t key = key_of(session, id);
+    span_t value;
+    cr_assert_eq(view_get(&fixture.view, store_key_span(&key), &value), STATUS_OK);
+    return value;
+}
+
+static uint32_t rows(uint8_t session) {
+    store_key_t from = key_of(session, 1), to = key_of(session, UINT64_MAX);
+    view_walk_t walk;
+    span_t key, value;
+    uint32_t count = 0;
+    view_walk_start(&walk, &fixture.view, store_key_span(&from), store_key_span(&to));
+    while (view_walk_next(&walk, &key, &value)) {
+        count++;
+    }
+    return count;
+}
+
+static void damage(uint8_t session, uint64_t id, span_t value) {
+    store_key_t key = key_of(session, id);
+    restart();
+    view_fixture_store(&fixture, store_key_span(&key), value);
+}
+
+static status_t check_status(uint8_t session, uint64_t id) {
+    request_t request = request_of(session, id, 0);
+    answers_verdict_t verdict;
+    uint8_t type;
+    span_t body;
+    return answers_check(answers, &fixture.writer, &request, &verdict, &type, &body);
+}
+
+Test(answers, what_ran_never_runs_again) {
+    run(1, 1);
+    assert_kept(1, 1, "body");
+    restart();
+    assert_kept(1, 1, "body");
+}
+
+Test(answers, an_id_below_the_lowest_never_runs) {
+    cr_assert_eq(check(5, 5), ANSWERS_NEW);
+    cr_assert_eq(check(4, 1), ANSWERS_STALE);
+    cr_assert_eq(check(5, 1), ANSWERS_NEW);
+    cr_assert_eq(check(7, 8), ANSWERS_STALE, "a request that says so itself");
+}
+
+Test(answers, a_dropped_id_never_runs_also_after_a_restart) {
+    for (uint64_t id = 1; id <= 16; id++) {
+        run(id, 1);
+    }
+    run(17, 17);
+    cr_assert_null(row(1, 1).ptr);
+    cr_assert_null(row(1, 16).ptr);
+    for (int again = 0; again < 2; again++) {
+        for (uint64_t id = 1; id <= 16; id++) {
+            cr_assert_eq(check(id, 1), ANSWERS_STALE, "id %lu", (unsigned long)id);
+        }
+        assert_kept(17, 1, "body");
+        restart();
+    }
+}
+
+Test(answers, nothing_runs_where_the_answer_is_damaged) {
+    run(1, 1);
+    run(2, 1);
+    damage(1, 1, span_text("rot"));
+    cr_assert_eq(check_status(1, 1), STATUS_INTERNAL);
+    cr_assert_eq(check_status(1, 2), STATUS_OK);
+    cr_assert_eq(check_status(2, 1), STATUS_OK, "another session");
+}
+
+Test(answers, nothing_runs_where_the_mark_is_damaged) {
+    run(1, 1);
+    damage(1, 0, span_text("rot"));
+    cr_assert_eq(check_status(1, 2), STATUS_INTERNAL);
+    cr_assert_eq(check_status(1, 2), STATUS_INTERNAL);
+    cr_assert_eq(check_status(2, 1), STATUS_OK, "another session");
+}
+
+Test(answers, a_row_without_an_answer_is_damaged) {
+    uint8_t cell[CELL_HEADER_BYTES];
+    store_key_t key = key_of(1, 1);
+    run(1, 1);
+    cell_seal(cell, store_key_span(&key), 0, 0, 0);
+    damage(1, 1, span_of(cell, sizeof cell));
+    cr_assert_eq(check_status(1, 1), STATUS_INTERNAL);
+}
+
+Test(answers, the_place_of_the_mark_is_no_request, .signal = SIGABRT) {
+    (void)check_status(1, 0);
+}
+
+Test(answers, an_answer_that_nobody_asked_for_stops_the_program, .signal = SIGABRT) {
+    keep(1, 1, 1, "body");
+}
+
+Test(answers, more_than_the_maximum_is_busy_until_the_lowest_moves) {
+    for (uint64_t id = 1; id <= ANSWERS_PER_SESSION_MAX; id++) {
+        run(id, 1);
+    }
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 1, 1), ANSWERS_FULL);
+    assert_kept(1, 1, "body");
+    restart();
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 1, 1), ANSWERS_FULL, "also after a restart");
+    run(ANSWERS_PER_SESSION_MAX + 1, 2);
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 2, 2), ANSWERS_FULL);
+    cr_assert_eq(rows(1), ANSWERS_PER_SESSION_MAX);
+    for (uint64_t id = ANSWERS_PER_SESSION_MAX + 2; id < 2 * ANSWERS_PER_SESSION_MAX; id++) {
+        run(id, ANSWERS_PER_SESSION_MAX);
+    }
+}
+
+Test(answers, one_turn_drops_no_more_than_its_share) {
+    for (uint64_t id = 1; id <= ANSWERS_PER_SESSION_MAX; id++) {
+        run(id, 1);
+    }
+    view_fixture_apply(&fixture);
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 1, ANSWERS_PER_SESSION_MAX + 1), ANSWERS_NEW);
+    cr_assert_eq(fixture.batch->record_count, ANSWERS_TRIMMED_MAX + 1, "and the mark");
+    memtable_mark(fixture.view.memtable);
+    keep(1, ANSWERS_PER_SESSION_MAX + 1, ANSWERS_PER_SESSION_MAX + 1, "body");
+    cr_assert_eq(fixture.batch->record_count, 2 * (ANSWERS_TRIMMED_MAX + 1) + 1, "and the answer");
+    cr_assert_eq(rows(1), ANSWERS_PER_SESSION_MAX - 2 * ANSWERS_TRIMMED_MAX + 1);
+}
+
+Test(answers, what_was_dropped_before_a_refused_turn_stays_dropped) {
+    for (uint64_t id = 1; id <= ANSWERS_PER_SESSION_MAX; id++) {
+        run(id, 1);
+    }
+    writer_mark(&fixture.writer);
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 1, 3), ANSWERS_NEW);
+    writer_mark(&fixture.writer); /* as the shard does before it runs a turn */
+    writer_rollback(&fixture.writer);
+    cr_assert_null(row(1, 2).ptr);
+    restart();
+    cr_assert_eq(check(2, 1), ANSWERS_STALE);
+    run(ANSWERS_PER_SESSION_MAX + 1, 3);
+}
+
+Test(answers, sessions_and_partitions_do_not_see_each_other) {
+    span_t body;
+    run(1, 1);
+    cr_assert_eq(check_of(2, 1, 1, &body), ANSWERS_NEW);
+    request_t other = request_of(1, 1, 1);
+    answers_verdict_t verdict;
+    uint8_t type;
+    other.partition = PARTITION + 1;
+    cr_assert_eq(answers_check(answers, &fixture.writer, &other, &verdict, &type, &body), STATUS_OK);
+    cr_assert_eq(verdict, ANSWERS_NEW);
+}
+
+Test(answers, a_session_that_left_memory_loses_nothing) {
+    span_t body;
+    for (uint64_t id = 1; id <= 17; id++) {
+        run(id, id == 17 ? 17 : 1);
+    }
+    for (uint8_t session = 2; session < 2 + 2 * PLACES_MAX; session++) {
+        cr_assert_eq(check_of(session, 1, 1, &body), ANSWERS_NEW);
+        keep(session, 1, 1, "of another session");
+    }
+    cr_assert_eq(check(16, 1), ANSWERS_STALE);
+    assert_kept(17, 1, "body");
+    cr_assert_eq(check(18, 1), ANSWERS_NEW);
+}
+
+Test(answers, the_largest_id_is_kept_over_a_restart) {
+    run(UINT64_MAX, 1);
+    restart();
+    assert_kept(UINT64_MAX, 1, "body");
+    cr_assert_eq(check(UINT64_MAX - 1, UINT64_MAX), ANSWERS_STALE);
+    assert_kept(UINT64_MAX, UINT64_MAX, "body");
+}
+
+Test(answers, ids_may_come_in_any_order_and_with_gaps) {
+    run(9, 1);
+    run(3, 1);
+    run(1000, 1);
+    assert_kept(3, 1, "body");
+    assert_kept(9, 1, "body");
+    cr_assert_eq(check(4, 1), ANSWERS_NEW);
+    restart();
+    assert_kept(3, 1, "body");
+    assert_kept(1000, 1, "body");
+    run(4, 1);
+}
+
+Test(answers, an_empty_and_a_large_answer_are_kept) {
+    static char large[ENVELOPE_BYTES_MAX + 1];
+    memset(large, 'x', ENVELOPE_BYTES_MAX);
+    cr_assert_eq(check(1, 1), ANSWERS_NEW);
+    keep(1, 1, 1, "");
+    cr_assert_eq(check(2, 1), ANSWERS_NEW);
+    keep(1, 2, 1, large);
+    restart();
+    assert_kept(1, 1, "");
+    assert_kept(2, 1, large);
+}
+
+Test(answers, rows_are_not_dropped_one_by_one) {
+    for (uint64_t id = 1; id < 100; id++) {
+        uint32_t before = fixture.batch->record_count;
+        run(id, id);
+        cr_assert(fixture.batch->record_count == before + 1 || id % 16 == 1, "id %lu", (unsigned long)id);
+        cr_assert_leq(rows(1), 17);
+    }
+}
+
+static void assert_row(uint64_t id, const char *expected) {
+    uint8_t bytes[64];
+    char text[256];
+    span_t value = row(1, id);
+    cr_assert(span_equal(value, hex_bytes(expected, bytes)), "%s", hex_text(value, text));
+}
+
+Test(answers, rows_and_mark_have_golden_bytes) {
+    for (uint64_t id = 1; id <= 17; id++) {
+        run(id, id == 17 ? 17 : 1);
+    }
+    assert_row(17, "803f4c6b38d1519d 01 00 0000 0000000000000000 02 626f6479");
+    assert_row(0, "5c0aa2b0853e1b40 01 00 0000 0000000000000000 1100000000000000");
+}
+
+/* Sweeping. */
+
+static uint32_t sweep(uint64_t issued_ms, uint32_t max) {
+    uint32_t deleted = 0;
+    cr_assert_eq(answers_sweep(answers, &fixture.writer, PARTITION, issued_ms, max, &deleted), STATUS_OK);
+    return deleted;
+}
+
+static void keep_for_sessions(uint8_t first, uint8_t last, uint64_t ids) {
+    span_t body;
+    for (uint8_t session = first; session <= last; session++) {
+        for (uint64_t id = 1; id <= ids; id++) {
+            cr_assert_eq(check_of(session, id, 1, &body), ANSWERS_NEW);
+            keep(session, id, 1, "body");
+        }
+    }
+}
+
+Test(answers, a_sweep_leaves_sessions_that_are_young) {
+    keep_for_sessions(1, 3, 2);
+    cr_assert_eq(sweep(1, 64), 0);
+    cr_assert_eq(sweep(3, 64), 4);
+    cr_assert_eq(rows(1) + rows(2), 0);
+    cr_assert_eq(rows(3), 2);
+}
+
+Test(answers, a_sweep_leaves_other_partitions_and_other_keys) {
+    store_key_t other;
+    keep_for_sessions(1, 1, 1);
+    request_t request = request_of(1, 1, 1);
+    store_key_answer(&other, PARTITION + 1, request.session, 1);
+    writer_put(&fixture.writer, store_key_span(&other), span_text("row"));
+    store_key_sub(&other, PARTITION, span_text("user"), span_text("a"), span_text("b"));
+    writer_put(&fixture.writer, store_key_span(&other), span_text("sub"));
+    store_key_head(&other, PARTITION, span_text("user"), span_text("a"));
+    writer_put(&fixture.writer, store_key_span(&other), span_text("head"));
+    cr_assert_eq(sweep(100, 64), 1);
+    cr_assert_eq(memtable_count(fixture.view.memtable), 4, "three others and a tombstone");
+}
+
+Test(answers, a_sweep_is_done_in_slices) {
+    keep_for_sessions(1, 2, 50);
+    restart();
+    cr_assert_eq(sweep(100, 10), 10);
+    cr_assert_eq(sweep(100, 1000), ANSWERS_TRIMMED_MAX);
+    cr_assert_eq(sweep(100, 64), 100 - 10 - ANSWERS_TRIMMED_MAX);
+    cr_assert_eq(sweep(100, 64), 0);
+}
+
+Test(answers, a_sweep_takes_the_mark_too) {
+    for (uint64_t id = 1; id <= 17; id++) {
+        run(id, id == 17 ? 17 : 1);
+    }
+    cr_assert_eq(sweep(100, 64), 2);
+    cr_assert_null(row(1, 0).ptr);
+}
+
+/* The model: what ran and what the client said, per session. */
+
+enum { MODEL_SESSIONS = 6, MODEL_IDS = 6000 };
+
+typedef struct model {
+    bool kept[MODEL_IDS];
+    uint32_t bodies[MODEL_IDS];
+    uint64_t lowest;    /* ever told */
+    uint64_t known;     /* told since the answers were made: certainly in memory, unless the place was evicted */
+    uint64_t next, lag; /* what the client does */
+} model_t;
+
+static uint32_t model_waiting(const model_t *model) {
+    uint32_t count = 0;
+    for (uint64_t id = model->lowest; id < MODEL_IDS; id++) {
+        count += model->kept[id];
+    }
+    return count;
+}
+
+static void model_body(uint32_t number, char text[32]) {
+    snprintf(text, 32, "answer %u", number);
+}
+
+/* A turn that writes and may then fail; only what stands is kept. */
+static void model_run(model_t *model, const request_t *request, random_state_t *random) {
+    char text[32];
+    store_key_t key;
+    uint32_t number = (uint32_t)random_next(random);
+    writer_mark(&fixture.writer);
+    store_key_sub(&key, PARTITION, span_text("user"), span_text("a"), span_text("b"));
+    writer_put(&fixture.writer, store_key_span(&key), span_text("anything"));
+    if (random_below(random, 4) == 0) {
+        writer_rollback(&fixture.writer);
+        return;
+    }
+    model_body(number, text);
+    answers_keep(answers, &fixture.writer, request, ENVELOPE_REPLY, span_text(text));
+    model->kept[request->id] = true;
+    model->bodies[request->id] = number;
+}
+
+static void model_assert(const model_t *model, const request_t *request, answers_verdict_t verdict, span_t body) {
+    char text[32];
+    uint64_t id = request->id;
+    switch (verdict) {
+    case ANSWERS_NEW:
+        cr_assert_not(model->kept[id], "id %lu ran twice", (unsigned long)id);
+        cr_assert_geq(id, model->known, "id %lu ran below the lowest", (unsigned long)id);
+        return;
+    case ANSWERS_KEPT:
+        cr_assert(model->kept[id]);
+        model_body(model->bodies[id], text);
+        cr_assert(span_equal(body, span_text(text)), "id %lu has another answer", (unsigned long)id);
+        return;
+    case ANSWERS_STALE:
+        cr_assert_lt(id, model->lowest, "id %lu was dropped", (unsigned long)id);
+        return;
+    case ANSWERS_FULL:
+        cr_assert_not(model->kept[id], "id %lu has an answer", (unsigned long)id);
+        cr_assert_eq(model_waiting(model), ANSWERS_PER_SESSION_MAX);
+    }
+}
+
+/* One of those sent before: mostly one that the client still waits for. */
+static uint64_t model_sent_before(const model_t *model, random_state_t *random) {
+    uint64_t from = model->lowest > 0 && model->lowest < model->next && random_below(random, 4) > 0 ? model->lowest : 1;
+    return model->next == 1 ? 1 : from + random_below(random, model->next - from);
+}
+
+/* A client that numbers on, resends what it waits for or even what it does not, and sometimes stands still. */
+static request_t model_request(model_t *model, uint8_t session, random_state_t *random) {
+    if (random_below(random, session % 2 == 0 ? 2000 : 50) == 0) {
+        model->lag = random_below(random, 3) > 0 ? 2 * ANSWERS_PER_SESSION_MAX : random_below(random, 100);
+    }
+    uint64_t oldest = model->next > model->lag ? model->next - model->lag : 1;
+    uint64_t lowest = oldest > model->lowest ? oldest : model->lowest;
+    uint64_t id = model->next;
+    if (random_below(random, 3) == 0) {
+        id = model_sent_before(model, random);
+    } else if (random_below(random, 10) == 0) {
+        id += random_below(random, 5); /* out of order, or never sent */
+    }
+    if (random_below(random, 5) == 0) {
+        lowest = random_below(random, lowest + 1); /* an old copy on its way */
+    }
+    id = id < MODEL_IDS ? id : MODEL_IDS - 1;
+    model->next = id >= model->next ? id + 1 : model->next;
+    return request_of(session, id, lowest);
+}
+
+static void model_step(model_t *model, uint8_t session, random_state_t *random) {
+    request_t request = model_request(model, session, random);
+    answers_verdict_t verdict;
+    uint8_t type;
+    span_t body = {0};
+    model->lowest = request.lowest_unanswered > model->lowest ? request.lowest_unanswered : model->lowest;
+    cr_assert_eq(answers_check(answers, &fixture.writer, &request, &verdict, &type, &body), STATUS_OK);
+    model->known = request.lowest_unanswered > model->known ? request.lowest_unanswered : model->known;
+    model_assert(model, &request, verdict, body);
+    if (verdict == ANSWERS_NEW) {
+        model_run(model, &request, random);
+    }
+}
+
+/* Whoever goes on with this session's first requests begins anew. */
+static void model_play(random_state_t *random, uint8_t session, int steps) {
+    model_t *model = calloc(1, sizeof *model);
+    model->next = 1;
+    for (int step = 0; step < steps; step++) {
+        model_step(model, session, random);
+        if (random_below(random, 200) == 0 || fixture.batch->records_bytes > BATCH_RECORDS_BYTES / 2) {
+            restart();
+            model->known = 0;
+        } else if (random_below(random, 50) == 0) {
+            view_fixture_apply(&fixture);
+        }
+        cr_assert_leq(rows(session), ANSWERS_PER_SESSION_MAX);
+    }
+    free(model);
+}
+
+Test(answers, whatever_clients_send_nothing_runs_twice, .timeout = 100) {
+    random_state_t random = random_start("answers, whatever_clients_send_nothing_runs_twice");
+    for (uint8_t session = 1; session <= MODEL_SESSIONS; session++) {
+        model_play(&random, session, 6000);
+    }
+}
+
+/* The same with more sessions than have a place in memory, in turns. */
+Test(answers, nothing_runs_twice_when_sessions_push_each_other_out, .timeout = 100) {
+    random_state_t random = random_start("answers, nothing_runs_twice_when_sessions_push_each_other_out");
+    model_t *models = calloc(3 * PLACES_MAX, sizeof *models);
+    for (int i = 0; i < 3 * PLACES_MAX; i++) {
+        models[i].next = 1;
+    }
+    for (int step = 0; step < 30000; step++) {
+        uint8_t session = (uint8_t)random_below(&random, 3 * PLACES_MAX);
+        models[session].known = 0;
+        model_step(&models[session], session, &random);
+        if (fixture.batch->records_bytes > BATCH_RECORDS_BYTES / 2 || random_below(&random, 500) == 0) {
+            restart();
+        }
+    }
+    free(models);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * view_fixture: what a turn reads and writes, without a shard: a store, a memtable over it, and a batch.
+ * view_fixture_apply is journal and applier at once; after it everything is in the store and nothing in memory.
+ */
+#ifndef DORAN_TESTS_ACTORS_VIEW_FIXTURE_H
+#define DORAN_TESTS_ACTORS_VIEW_FIXTURE_H
+
+#include <criterion/criterion.h>
+
+#include "actors/writer.h"
+#include "storage/view.h"
+#include "tests/storage/folder.h"
+
+typedef struct view_fixture {
+    store_t *store;
+    view_t view;
+    writer_t writer;
+    batch_t *batch;
+} view_fixture_t;
+
+static inline void view_fixture_renew(view_fixture_t *self) {
+    uint64_t batch;
+    cr_assert_eq(store_reader_renew(self->view.reader, 0, &batch), STATUS_OK);
+}
+
+static inline void view_fixture_open(view_fixture_t *self) {
+    char error[256] = "";
+    if (access("/dev/shm", W_OK) == 0) {
+        setenv("TMPDIR", "/dev/shm", 0); /* what is tested here is not the disk */
+    }
+    folder_t folder = folder_new();
+    cr_assert_eq(store_open(folder.path, MIB(256), &self->store, error, sizeof error), STATUS_OK, "%s", error);
+    folder_remove(&folder); /* the open files stay until the process ends, however it ends */
+    cr_assert_eq(store_reader_open(self->store, &self->view.reader), STATUS_OK);
+    self->view.memtable = memtable_new();
+    self->batch = batch_new(0);
+    self->writer = (writer_t){.memtable = self->view.memtable, .batch = self->batch, .number = 1};
+    view_fixture_renew(self);
+}
+
+static inline void view_fixture_close(view_fixture_t *self) {
+    memtable_check(self->view.memtable);
+    memtable_destroy(&self->view.memtable);
+    store_reader_close(&self->view.reader);
+    store_destroy(&self->store);
+    batch_destroy(&self->batch);
+}
+
+static inline void view_fixture_store(view_fixture_t *self, span_t key, span_t value) {
+    cr_assert_eq(store_begin(self->store), STATUS_OK);
+    cr_assert_eq(value.ptr == NULL ? store_delete(self->store, key) : store_put(self->store, key, value), STATUS_OK);
+    cr_assert_eq(store_commit(self->store), STATUS_OK);
+    view_fixture_renew(self);
+}
+
+static inline void view_fixture_apply(view_fixture_t *self) {
+    span_t rest = span_of(self->batch->records, self->batch->records_bytes);
+    log_record_t record;
+    cr_assert_eq(store_begin(self->store), STATUS_OK);
+    while (log_record_next(&rest, &record)) {
+        cr_assert_eq(record.op == RECORD_PUT ? store_put(self->store, record.key, record.value)
+                                             : store_delete(self->store, record.key),
+                     STATUS_OK);
+    }
+    cr_assert_eq(rest.len, 0);
+    cr_assert_eq(store_commit(self->store), STATUS_OK);
+    memtable_forget(self->view.memtable, self->writer.number++);
+    batch_reset(self->batch);
+    view_fixture_renew(self);
+    cr_assert_eq(memtable_count(self->view.memtable), 0);
+}
+
+#endif

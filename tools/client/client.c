@@ -7,9 +7,6 @@
  */
 #include "tools/client/client.h"
 
-#include <errno.h>
-#include <limits.h>
-
 #include <sodium.h>
 
 #include "schemas/address.h"
@@ -162,12 +159,11 @@ doran_code_t doran_submit(doran_t *self, const char *address, const char *method
 
 /* Working. */
 
-static int wait_ms(const doran_t *self, uint64_t now_us, uint64_t until_us) {
+/* exchange_due is never far away: pings. */
+static uint64_t wait_us(const doran_t *self, uint64_t now_us, uint64_t until_us) {
     uint64_t due_us = exchange_due(&self->exchange);
     uint64_t wake_us = due_us < until_us ? due_us : until_us;
-    uint64_t left_us = wake_us > now_us ? wake_us - now_us : 0;
-    uint64_t left_ms = (left_us + 999) / 1000;
-    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+    return wake_us > now_us ? wake_us - now_us : 0;
 }
 
 /* Until something completed, until_us, or a signal. */
@@ -178,19 +174,28 @@ static int work(doran_t *self, uint64_t until_us) {
         if (completed > 0 || self->closing || now_us >= until_us) {
             return completed;
         }
-        if (!connection_wait(self->exchange.connection, wait_ms(self, now_us, until_us))) {
+        if (!connection_wait(self->exchange.connection, wait_us(self, now_us, until_us))) {
             return 0;
         }
     }
 }
 
-int doran_run(doran_t *self, int timeout_ms) {
-    bool nothing_to_wait_for = timeout_ms < 0 && doran_in_flight(self) == 0;
-    uint64_t until_us = timeout_ms < 0 ? UINT64_MAX : clock_us() + 1000 * (uint64_t)timeout_ms;
+int client_run(doran_t *self, uint64_t until_us) {
     enter(self);
-    int completed = work(self, nothing_to_wait_for ? 0 : until_us);
+    int completed = work(self, until_us);
     leave(self);
     return completed;
+}
+
+int doran_run(doran_t *self, int timeout_ms) {
+    if (timeout_ms < 0) {
+        return client_run(self, doran_in_flight(self) == 0 ? 0 : UINT64_MAX);
+    }
+    return client_run(self, clock_us() + 1000 * (uint64_t)timeout_ms);
+}
+
+uint32_t client_sends(const doran_t *self) {
+    return self->exchange.completing_sends;
 }
 
 void doran_flush(doran_t *self) {
@@ -332,7 +337,7 @@ static uint64_t ping(doran_t *self, uint64_t until_us) {
             return exchange->pong_us > sent_us ? exchange->pong_us - sent_us : 1;
         }
         if (ready || !exchange->ready) {
-            (void)connection_wait(exchange->connection, wait_ms(self, now_us, until_us));
+            (void)connection_wait(exchange->connection, wait_us(self, now_us, until_us));
         }
     }
     return 0;

@@ -21,6 +21,11 @@ typedef struct client_tuning {
 /* doran_open with tuning; NULL: none. */
 doran_t *client_open(const doran_options_t *options, const client_tuning_t *tuning, char *error, size_t error_bytes);
 
+/* doran_run until this time of clock_us. */
+int client_run(doran_t *self, uint64_t until_us);
+/* Inside a completion: how often its request was sent. What went out once ran in the order of submission. */
+uint32_t client_sends(const doran_t *self);
+
 /* The ZeroMQ context that all clients of this process share. It lives until it was released as often as acquired. */
 void *client_context_acquire(void);
 void client_context_release(void);

@@ -247,12 +247,14 @@ bool connection_receive(connection_t *self, zmq_msg_t *frame) {
     return received;
 }
 
-bool connection_wait(connection_t *self, int timeout_ms) {
+bool connection_wait(connection_t *self, uint64_t timeout_us) {
     if (self->unsure) {
         return true;
     }
     struct pollfd readable = {.fd = self->socket_fd, .events = POLLIN}; /* -1: only waits */
-    return poll(&readable, 1, timeout_ms) >= 0;
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_us / 1000000),
+                               .tv_nsec = (long)(timeout_us % 1000000) * 1000};
+    return ppoll(&readable, 1, &timeout, NULL) >= 0;
 }
 
 int connection_fd(connection_t *self) {

@@ -28,8 +28,8 @@ bool connection_send(connection_t *self, const void *bytes, size_t len);
 /* Replaces frame with the next one that waits. False: none; the descriptor will tell. */
 bool connection_receive(connection_t *self, zmq_msg_t *frame);
 
-/* Waits until something may have come, at most timeout_ms (-1: no limit). False if a signal came. */
-bool connection_wait(connection_t *self, int timeout_ms);
+/* Waits until something may have come, at most timeout_us. False if a signal came. */
+bool connection_wait(connection_t *self, uint64_t timeout_us);
 /* Readable when something may have come, or work was said to be left. Stays the same over connection_open. */
 int connection_fd(connection_t *self);
 /* To be called whenever the program gets control back: makes the descriptor readable, or not, for what is left to do

@@ -7,10 +7,10 @@
  * library's that calls you: completions run inside doran_run, doran_call and doran_query. Programs with an event loop
  * watch doran_fd and call doran_run(self, 0) when it is readable, and at least every second.
  *
- * Requests are numbered within the session and sent again under the same number until they are answered or their time is
- * up: after a reconnect, a restart of the server, or when it answers `busy`. The server runs a request once and gives a
- * retry the first answer. DORAN_DEADLINE_EXCEEDED therefore means: unknown, it may still happen. Requests to one actor run in the order
- * of their submission, unless one of them had to be sent again.
+ * Requests are numbered within the session and sent again under the same number until they are answered or their time
+ * is up: after a reconnect, a restart of the server, or when it answers `busy`. The server runs a request once and
+ * gives a retry the first answer. DORAN_DEADLINE_EXCEEDED therefore means: unknown, it may still happen. Requests to
+ * one actor run in the order of their submission, unless one of them had to be sent again.
  *
  * Bodies are msgpack maps, made and read with a msgpack library of your choice. Strings are UTF-8 with a NUL; all
  * times are in milliseconds. Out of memory aborts. Do not use a doran_t after fork().
@@ -57,21 +57,22 @@ DORAN_API const char *doran_code_name(doran_code_t code);
 
 /* Zero-initialise, then set what you need. Strings are copied. */
 typedef struct doran_options {
-    const char *data;       /* folder of a server on this machine: endpoint and keys are found there ... */
-    const char *role;       /* ... as this role: "operator" (default), "gateway" or "service" */
-    const char *endpoint;   /* instead of data: "tcp://host:port" or "ipc://path"; with data: this one of its endpoints */
-    const char *server_key; /* Z85 public key of the server, for tcp; with data: read from there */
+    const char *data;     /* folder of a server on this machine: endpoint and keys are found there ... */
+    const char *role;     /* ... as this role: "operator" (default), "gateway" or "service" */
+    const char *endpoint; /* instead of data: "tcp://host:port" or "ipc://path"; with data: this one of its endpoints */
+    const char *server_key;              /* Z85 public key of the server, for tcp; with data: read from there */
     const char *public_key, *secret_key; /* Z85, this client's pair, for tcp; with data: read from there */
-    uint32_t timeout_ms;    /* for requests that give none; 0: 10,000 */
-    uint32_t in_flight_max; /* requests waiting for answers; 0: 1,000; at most 4,096 */
-    int busy_fails;         /* not 0: `busy` completes the request instead of being retried within its time */
+    uint32_t timeout_ms;                 /* for requests that give none; 0: 10,000 */
+    uint32_t in_flight_max;              /* requests waiting for answers; 0: 1,000; at most 4,096 */
+    int busy_fails; /* not 0: `busy` completes the request instead of being retried within its time */
     /* Going on with an earlier session (after a restart of this program): its 16 bytes and the next request number, as
        doran_session gave them. NULL: a new session. */
     const uint8_t *session;
     uint64_t next_id;
 } doran_options_t;
 
-/* Starts to connect and returns at once. NULL if the options make no sense or files cannot be read: one sentence in error. */
+/* Starts to connect and returns at once. NULL if the options make no sense or files cannot be read: one sentence in
+ * error. */
 DORAN_API doran_t *doran_open(const doran_options_t *options, char *error, size_t error_bytes);
 /* Drops requests in flight without completing them. Nulls the pointer; NULL is allowed. */
 DORAN_API void doran_close(doran_t **self_p);
@@ -80,23 +81,23 @@ DORAN_API void doran_close(doran_t **self_p);
    next call on this doran_t (doran_call, doran_query). */
 typedef struct doran_reply {
     doran_code_t code;
-    const char *text;         /* of an error; "" if ok */
-    uint32_t retry_after_ms;  /* of an error; 0 if none */
-    const uint8_t *body;      /* msgpack map; of an error: {code, text, retryable, …} */
+    const char *text;        /* of an error; "" if ok */
+    uint32_t retry_after_ms; /* of an error; 0 if none */
+    const uint8_t *body;     /* msgpack map; of an error: {code, text, retryable, …} */
     size_t body_bytes;
-    uint64_t id;              /* of the request within the session */
+    uint64_t id; /* of the request within the session */
 } doran_reply_t;
 
 /* Sends one request and waits. address is "kind/key", or "kind/" to create with a key made by the server. body NULL: an
    empty map. timeout_ms 0: the default. Returns reply->code. */
-DORAN_API doran_code_t doran_call(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
-                                  uint32_t timeout_ms, doran_reply_t *reply);
+DORAN_API doran_code_t doran_call(doran_t *self, const char *address, const char *method, const void *body,
+                                  size_t body_bytes, uint32_t timeout_ms, doran_reply_t *reply);
 
 typedef void (*doran_done_fn)(void *context, const doran_reply_t *reply);
 /* Sends one request; done runs once, later. DORAN_BUSY: in_flight_max reached, nothing was sent, done will not run.
    DORAN_TOO_LARGE, DORAN_INVALID_ADDRESS: likewise. */
-DORAN_API doran_code_t doran_submit(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
-                                    uint32_t timeout_ms, doran_done_fn done, void *context);
+DORAN_API doran_code_t doran_submit(doran_t *self, const char *address, const char *method, const void *body,
+                                    size_t body_bytes, uint32_t timeout_ms, doran_done_fn done, void *context);
 
 /* Works for at most timeout_ms (0: only what is ready; -1: until something completes) and returns how many requests
    completed. Returns early once something completed. Must be called regularly: it also answers for heartbeats,
@@ -108,10 +109,10 @@ DORAN_API void doran_flush(doran_t *self);
 DORAN_API int doran_fd(doran_t *self);
 DORAN_API uint32_t doran_in_flight(const doran_t *self);
 
-/* A query: a request to a kind without a key, answered once by every shard. each runs for every answer; returns when all
-   have come or with the first error. */
-DORAN_API doran_code_t doran_query(doran_t *self, const char *kind, const char *method, const void *body, size_t body_bytes,
-                                   uint32_t timeout_ms, doran_done_fn each, void *context);
+/* A query: a request to a kind without a key, answered once by every shard. each runs for every answer; returns when
+   all have come or with the first error. */
+DORAN_API doran_code_t doran_query(doran_t *self, const char *kind, const char *method, const void *body,
+                                   size_t body_bytes, uint32_t timeout_ms, doran_done_fn each, void *context);
 
 /* Round trip of one ping in µs, or -1 when none came back in timeout_ms. version (may be NULL) gets the server's. */
 DORAN_API int64_t doran_ping(doran_t *self, uint32_t timeout_ms, char *version, size_t version_bytes);

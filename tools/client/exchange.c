@@ -236,6 +236,7 @@ static uint64_t keep_alive_due(const exchange_t *self) {
 static void complete(exchange_t *self, pending_t *pending, const doran_reply_t *reply) {
     doran_done_fn done = pending->done;
     void *context = pending->context;
+    self->completing_sends = pending->sends;
     pending_release(self->pending, pending);
     done(context, reply);
 }

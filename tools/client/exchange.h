@@ -47,8 +47,9 @@ typedef struct exchange {
     uint64_t heartbeat_us;  /* between pings; the server's wish */
     uint32_t attempts;      /* sockets opened since the last pong */
 
-    size_t frame_bytes; /* in frame, waiting to be sent */
-    uint8_t *frame;     /* [FRAME_COALESCE_BYTES] */
+    uint32_t completing_sends; /* how often the request was sent that completes now */
+    size_t frame_bytes;        /* in frame, waiting to be sent */
+    uint8_t *frame;            /* [FRAME_COALESCE_BYTES] */
     tape_t tape;
 } exchange_t;
 

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Pipes: PUSH and PULL over inproc in CZMQ's one context. A message of 24 bytes is stored inside zmq_msg_t: no malloc. */
+/*
+ * Pipes: PUSH and PULL over inproc in CZMQ's one context. A message of 24 bytes is stored inside zmq_msg_t: no malloc.
+ *
+ * The high-water marks are off: libzmq tells a sender of what was read only at every half of its mark, and a sender that
+ * does not wait looks for such news at most every few million cycles; so it would see EAGAIN on a pipe that is nearly
+ * empty. What bounds a pipe is that only so many buffers exist.
+ */
 #include "broker/pipe.h"
 
 #include <czmq.h>
 
 static void *open_socket(int type, int capacity) {
+    (void)capacity;
     void *socket = zmq_socket(zsys_init(), type);
     CHECK(socket != NULL, "%s", zmq_strerror(zmq_errno()));
-    int linger = 0;
-    zmq_setsockopt(socket, ZMQ_SNDHWM, &capacity, sizeof capacity);
-    zmq_setsockopt(socket, ZMQ_RCVHWM, &capacity, sizeof capacity);
+    int linger = 0, unlimited = 0;
+    zmq_setsockopt(socket, ZMQ_SNDHWM, &unlimited, sizeof unlimited);
+    zmq_setsockopt(socket, ZMQ_RCVHWM, &unlimited, sizeof unlimited);
     zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
     return socket;
 }

@@ -107,6 +107,7 @@ end_server() {
 
 clean_up() {
     local pid
+    grep -hE 'check failed|Sanitizer' "$folder"/*.out 2>/dev/null | sed 's/^/# server: /'
     for pid in "${servers[@]}"; do
         kill -KILL "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null

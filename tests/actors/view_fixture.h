@@ -10,7 +10,7 @@
 
 #include "actors/writer.h"
 #include "storage/view.h"
-#include "tests/storage/folder.h"
+#include "tests/actors/nameless_store.h"
 
 typedef struct view_fixture {
     store_t *store;
@@ -25,13 +25,7 @@ static inline void view_fixture_renew(view_fixture_t *self) {
 }
 
 static inline void view_fixture_open(view_fixture_t *self) {
-    char error[256] = "";
-    if (access("/dev/shm", W_OK) == 0) {
-        setenv("TMPDIR", "/dev/shm", 0); /* what is tested here is not the disk */
-    }
-    folder_t folder = folder_new();
-    cr_assert_eq(store_open(folder.path, MIB(256), &self->store, error, sizeof error), STATUS_OK, "%s", error);
-    folder_remove(&folder); /* the open files stay until the process ends, however it ends */
+    self->store = nameless_store_open();
     cr_assert_eq(store_reader_open(self->store, &self->view.reader), STATUS_OK);
     self->view.memtable = memtable_new();
     self->batch = batch_new(0);

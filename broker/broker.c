@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "actors/effect.h"
+#include "broker/lane.h"
 #include "broker/peers.h"
 #include "broker/sessions.h"
 #include "schemas/address.h"
@@ -18,13 +19,6 @@
 #define ERROR_BODY_BYTES_MAX 512
 /* The hint with busy and draining: about how long a full buffer takes. */
 #define RETRY_AFTER_MS 20
-
-typedef struct lane { /* request buffers of one shard */
-    requests_t *all[REQUEST_BATCHES_PER_SHARD];
-    requests_t *free[REQUEST_BATCHES_PER_SHARD];
-    uint32_t free_count;
-    requests_t *open; /* being filled, or NULL */
-} lane_t;
 
 struct broker {
     broker_options_t options; /* keys: the present ones */
@@ -69,10 +63,7 @@ broker_t *broker_new(const broker_options_t *options, uint64_t now_us) {
         &(peers_options_t){.peers_max = options->peers_max, .queue_bytes_max = options->peer_queue_bytes_max});
     self->stats = stats_new(options->shards, now_us);
     for (uint16_t shard = 0; shard < options->shards; shard++) {
-        lane_t *lane = &self->lanes[shard];
-        for (lane->free_count = 0; lane->free_count < REQUEST_BATCHES_PER_SHARD; lane->free_count++) {
-            lane->all[lane->free_count] = lane->free[lane->free_count] = requests_new(shard);
-        }
+        lane_init(&self->lanes[shard], shard);
     }
     return self;
 }
@@ -83,9 +74,7 @@ void broker_destroy(broker_t **self_p) {
         return;
     }
     for (uint16_t shard = 0; shard < self->options.shards; shard++) {
-        for (uint32_t i = 0; i < REQUEST_BATCHES_PER_SHARD; i++) {
-            requests_destroy(&self->lanes[shard].all[i]);
-        }
+        lane_fini(&self->lanes[shard]);
     }
     peers_destroy(&self->peers);
     stats_destroy(&self->stats);
@@ -207,18 +196,6 @@ static refusal_t check_method(const peer_t *peer, const envelope_t *envelope, re
     return admitted;
 }
 
-static lane_t *lane_of(broker_t *self, uint16_t shard) {
-    return &self->lanes[shard];
-}
-
-/* The buffer being filled, if it has room for this many bytes more. */
-static requests_t *open_buffer(lane_t *lane, size_t bytes) {
-    if (lane->open == NULL && lane->free_count > 0) {
-        lane->open = lane->free[--lane->free_count];
-    }
-    return lane->open != NULL && requests_has_room(lane->open, bytes) ? lane->open : NULL;
-}
-
 /* Is there room for one request to each of these shards? */
 static bool has_room(broker_t *self, const peer_t *peer, uint16_t first, uint16_t count, size_t bytes) {
     if (self->in_flight + count > self->options.in_flight_max ||
@@ -227,7 +204,7 @@ static bool has_room(broker_t *self, const peer_t *peer, uint16_t first, uint16_
         return false;
     }
     for (uint16_t shard = first; shard < first + count; shard++) {
-        if (open_buffer(lane_of(self, shard), bytes) == NULL) {
+        if (lane_open(&self->lanes[shard], bytes) == NULL) {
             return false;
         }
     }
@@ -294,7 +271,7 @@ static refusal_t admit_to_shards(broker_t *self, const arrival_t *arrival, const
         return refuse(STATUS_BUSY, NULL);
     }
     for (uint16_t shard = first; shard < first + count; shard++) {
-        requests_add(lane_of(self, shard)->open, request);
+        requests_add(self->lanes[shard].open, request);
     }
     count_in(self, arrival->peer, count);
     return admitted;
@@ -395,23 +372,10 @@ void broker_admit(broker_t *self, span_t routing_id, const char *user_id, span_t
 }
 
 requests_t *broker_take(broker_t *self, uint16_t shard) {
-    lane_t *lane = lane_of(self, shard);
-    if (lane->open == NULL || lane->open->count == 0 || lane->free_count == 0) {
-        return NULL;
-    }
-    requests_t *taken = lane->open;
-    lane->open = NULL;
-    return taken;
+    return lane_take(&self->lanes[shard]);
 }
 
 /* The way out. */
-
-static void take_home(broker_t *self, requests_t *requests) {
-    lane_t *lane = lane_of(self, requests->shard);
-    CHECK(lane->free_count < REQUEST_BATCHES_PER_SHARD, "a buffer of shard %u came home twice", requests->shard);
-    requests_reset(requests);
-    lane->free[lane->free_count++] = requests;
-}
 
 /* One request is finished; NULL if its peer is gone. */
 static peer_t *count_out(broker_t *self, uint32_t index, uint64_t number) {
@@ -486,7 +450,8 @@ void broker_forward(broker_t *self, const batch_t *batch, uint64_t now_us) {
         }
     }
     for (uint32_t i = 0; i < batch->finished_count; i++) {
-        take_home(self, batch->finished[i]);
+        requests_t *requests = batch->finished[i];
+        lane_home(&self->lanes[requests->shard], requests);
     }
     answer_stats(self, now_us);
 }
@@ -584,10 +549,6 @@ void broker_check(const broker_t *self) {
     CHECK(in_flight <= self->in_flight, "peers have %llu in flight, all %u", (unsigned long long)in_flight,
           self->in_flight);
     for (uint16_t shard = 0; shard < self->options.shards; shard++) {
-        const lane_t *lane = &self->lanes[shard];
-        for (uint32_t i = 0; i < lane->free_count; i++) {
-            CHECK(lane->free[i]->count == 0 && lane->free[i] != lane->open, "buffer %u of shard %u is not free", i,
-                  shard);
-        }
+        lane_check(&self->lanes[shard]);
     }
 }

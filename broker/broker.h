@@ -43,8 +43,8 @@ void broker_destroy(broker_t **self_p);
 /* Takes in one frame of a peer. user_id is what ZAP vouched for. now_us is monotonic, unix_ms the wall clock. */
 void broker_admit(broker_t *self, span_t routing_id, const char *user_id, span_t frame, uint64_t now_us,
                   uint64_t unix_ms);
-/* The buffer of admitted requests that this shard should have now, or NULL. It comes back in some batch's `finished`.
-   One buffer always stays to be filled while all others are under way: the slower the shard, the larger its batches. */
+/* The buffer of admitted requests that this shard should have now, or NULL (lane.h); ask until there is none. It comes
+   back in some batch's `finished`. */
 requests_t *broker_take(broker_t *self, uint16_t shard);
 
 /* Hands on the effects of a durable batch and takes its finished request buffers back; the batch may then go home. */

@@ -24,6 +24,7 @@
 
 enum {
     FRAMES_PER_ROUND = 1000,
+    BYTES_PER_ROUND = KIB(256), /* of frames: what shards can begin with should not wait for the rest */
     TICK_MS = 500,
     DRAIN_MS = 5000,
     BLOCKED_MS = 2, /* a peer that takes no more is tried again so soon */
@@ -57,6 +58,7 @@ typedef struct place { /* the thread's own */
     void *control, *socket;
     uint64_t now_us, unix_ms;  /* of this round */
     uint64_t tick_us, stop_us; /* when due; 0: not stopping */
+    size_t round_bytes;        /* of frames taken in this round */
     zmq_msg_t routing_id, frame;
 } place_t;
 
@@ -213,6 +215,7 @@ static bool take_message(place_t *self) {
         span_t routing_id = span_of(zmq_msg_data(&self->routing_id), zmq_msg_size(&self->routing_id));
         bool single = !zmq_msg_more(&self->frame);
         span_t frame = span_of(zmq_msg_data(&self->frame), single ? zmq_msg_size(&self->frame) : 0);
+        self->round_bytes += frame.len;
         broker_admit(self->broker, routing_id, user_id, frame, self->now_us, self->unix_ms);
         skip_rest(self);
     }
@@ -221,7 +224,8 @@ static bool take_message(place_t *self) {
 
 static uint32_t take_messages(place_t *self) {
     uint32_t count = 0;
-    while (count < FRAMES_PER_ROUND && take_message(self)) {
+    self->round_bytes = 0;
+    while (count < FRAMES_PER_ROUND && self->round_bytes < BYTES_PER_ROUND && take_message(self)) {
         count++;
     }
     return count;

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shard_fixture: shards on a store of their own, without thread, socket or clock. It plays the other boxes of the ring:
+ *
+ *   broker   builds requests as admission would, and checks that each ends in exactly one effect
+ *   journal  keeps the records of all batches
+ *   applier  fixture_apply: moves them into the store
+ *   crash    fixture_restart: recovery applies what is left, and new shards begin
+ *
+ * Bodies and answers are JSON here: "reply {…}", "error {…}", or "silent". Zeroed, then options set as wanted, then
+ * fixture_open. One test at a time.
+ */
+#ifndef DORAN_TESTS_ACTORS_SHARD_FIXTURE_H
+#define DORAN_TESTS_ACTORS_SHARD_FIXTURE_H
+
+#include <criterion/criterion.h>
+
+#include "actors/shard.h"
+#include "schemas/address.h"
+#include "schemas/json.h"
+#include "tests/actors/nameless_store.h"
+
+#define FIXTURE_NOW_US UINT64_C(1000000000)
+#define FIXTURE_UNIX_MS UINT64_C(1767225600000) /* 2026-01-01 */
+
+typedef struct outcome { /* of one request at one shard */
+    char *text;          /* NULL: none yet */
+    uint8_t *bytes;      /* of the envelope */
+    size_t len;
+} outcome_t;
+
+typedef struct fixture {
+    shard_options_t options; /* of each shard; what is 0 gets a default; id and reader are the fixture's */
+    store_t *store;
+    store_reader_t *readers[SHARDS_MAX];
+    shard_t *shards[SHARDS_MAX];
+    requests_t *open[SHARDS_MAX]; /* being filled */
+    uint64_t now_us, unix_ms;
+    uint8_t *journal; /* records of batches that the store does not have */
+    size_t journal_bytes, journal_capacity;
+    uint64_t numbers[SHARDS_MAX]; /* of the last batch of each shard that wrote */
+    uint64_t records, batches;    /* since the start: written, and batches stepped */
+    uint32_t inside[SHARDS_MAX];  /* buffers given and not yet home */
+    outcome_t *outcomes;          /* by ticket, which is the request's peer_number, from 1 */
+    uint64_t tickets, settled, outcomes_capacity;
+    tape_t tape;
+} fixture_t;
+
+typedef struct call {
+    const char *kind, *key, *method; /* kind NULL: user */
+    const char *body;                /* JSON; NULL: {} */
+    span_t raw;                      /* msgpack, instead of body */
+    uint64_t session;                /* 0: none; else any number */
+    uint64_t issued_ms;              /* of the session; 0: FIXTURE_UNIX_MS */
+    uint64_t id, lowest;
+    uint64_t deadline_us; /* 0: never */
+    bool tell;
+} call_t;
+
+#define FIXTURE_OK(call) cr_assert_eq((call), STATUS_OK, "%s", #call)
+
+/* Life. */
+
+static inline void fixture_start_shards(fixture_t *self) {
+    for (uint16_t id = 0; id < self->options.count; id++) {
+        shard_options_t options = self->options;
+        FIXTURE_OK(store_reader_open(self->store, &self->readers[id]));
+        options.id = id;
+        options.reader = self->readers[id];
+        self->shards[id] = shard_new(&options);
+        self->numbers[id] = 0;
+    }
+}
+
+static inline void fixture_stop_shards(fixture_t *self) {
+    for (uint16_t id = 0; id < self->options.count; id++) {
+        shard_destroy(&self->shards[id]);
+        store_reader_close(&self->readers[id]);
+    }
+}
+
+static inline void fixture_open(fixture_t *self) {
+    shard_options_t *options = &self->options;
+    options->count = options->count != 0 ? options->count : 1;
+    options->resident_actors_max = options->resident_actors_max != 0 ? options->resident_actors_max : 1000;
+    options->idle_ms = options->idle_ms != 0 ? options->idle_ms : 60000;
+    options->memtable_bytes_max = options->memtable_bytes_max != 0 ? options->memtable_bytes_max : MIB(64);
+    options->session_ms = options->session_ms != 0 ? options->session_ms : 86400000;
+    self->now_us = FIXTURE_NOW_US;
+    self->unix_ms = FIXTURE_UNIX_MS;
+    self->tape = (tape_t){.capacity = ELEMENTS_MAX, .tokens = malloc(ELEMENTS_MAX * sizeof(token_t))};
+    self->store = nameless_store_open();
+    fixture_start_shards(self);
+}
+
+static inline void fixture_close(fixture_t *self) {
+    fixture_stop_shards(self);
+    store_destroy(&self->store);
+    for (uint64_t i = 0; i <= self->tickets && self->outcomes != NULL; i++) {
+        free(self->outcomes[i].text);
+        free(self->outcomes[i].bytes);
+    }
+    for (uint16_t id = 0; id < SHARDS_MAX; id++) {
+        requests_destroy(&self->open[id]);
+    }
+    free(self->outcomes);
+    free(self->journal);
+    free(self->tape.tokens);
+    *self = (fixture_t){0};
+}
+
+/* Journal and applier. */
+
+static inline void fixture_journal(fixture_t *self, const batch_t *batch) {
+    while (self->journal_capacity - self->journal_bytes < batch->records_bytes) {
+        self->journal_capacity = self->journal_capacity == 0 ? MIB(1) : 2 * self->journal_capacity;
+        self->journal = realloc(self->journal, self->journal_capacity);
+    }
+    memcpy(self->journal + self->journal_bytes, batch->records, batch->records_bytes);
+    self->journal_bytes += batch->records_bytes;
+    self->records += batch->record_count;
+    self->batches++;
+    cr_assert_eq(batch->number != 0, batch->record_count > 0, "only a batch that wrote has a number");
+    if (batch->number != 0) {
+        cr_assert_eq(batch->number, self->numbers[batch->shard] + 1, "numbers have no gap");
+        self->numbers[batch->shard] = batch->number;
+    }
+}
+
+static inline void fixture_write(fixture_t *self, const uint64_t numbers[SHARDS_MAX]) {
+    span_t rest = span_of(self->journal, self->journal_bytes);
+    log_record_t record;
+    FIXTURE_OK(store_begin(self->store));
+    while (log_record_next(&rest, &record)) {
+        FIXTURE_OK(record.op == RECORD_PUT ? store_put(self->store, record.key, record.value)
+                                           : store_delete(self->store, record.key));
+    }
+    cr_assert_eq(rest.len, 0);
+    FIXTURE_OK(store_set_meta(self->store, 0, 1, numbers));
+    FIXTURE_OK(store_commit(self->store));
+    self->journal_bytes = 0;
+}
+
+static inline void fixture_apply(fixture_t *self) {
+    fixture_write(self, self->numbers);
+}
+
+/* The number of shards may be another one at every start. */
+static inline void fixture_restart_as(fixture_t *self, uint16_t shards) {
+    static const uint64_t none[SHARDS_MAX];
+    fixture_stop_shards(self);
+    fixture_write(self, none);
+    self->options.count = shards;
+    fixture_start_shards(self);
+}
+
+static inline void fixture_restart(fixture_t *self) {
+    fixture_restart_as(self, self->options.count);
+}
+
+/* Puts bytes under a key of the store, as rot would. */
+static inline void fixture_damage(fixture_t *self, span_t key, span_t value) {
+    fixture_restart(self);
+    fixture_stop_shards(self);
+    FIXTURE_OK(store_begin(self->store));
+    FIXTURE_OK(store_put(self->store, key, value));
+    FIXTURE_OK(store_commit(self->store));
+    fixture_start_shards(self);
+}
+
+/* Effects. */
+
+static inline char *fixture_text(fixture_t *self, span_t bytes) {
+    envelope_t envelope;
+    size_t consumed;
+    FIXTURE_OK(envelope_decode(&envelope, &self->tape, bytes, &consumed));
+    cr_assert_eq(consumed, bytes.len);
+    char *body = json_print(&self->tape, envelope_body_token(&self->tape)), *text = NULL;
+    cr_assert(envelope.type == ENVELOPE_REPLY || envelope.type == ENVELOPE_ERROR);
+    cr_assert(asprintf(&text, "%s %s", envelope.type == ENVELOPE_REPLY ? "reply" : "error", body) > 0);
+    free(body);
+    return text;
+}
+
+static inline void fixture_collect(fixture_t *self, const batch_t *batch) {
+    span_t rest = span_of(batch->effects, batch->effects_bytes), bytes;
+    uint32_t count = 0;
+    effect_t effect;
+    for (; effect_next(&rest, &effect, &bytes); count++) {
+        cr_assert(effect.peer == 7 && effect.peer_number >= 1 && effect.peer_number <= self->tickets);
+        outcome_t *outcome = &self->outcomes[effect.peer_number];
+        cr_assert_null(outcome->text, "request %lu ended twice", (unsigned long)effect.peer_number);
+        outcome->text = bytes.len == 0 ? strdup("silent") : fixture_text(self, bytes);
+        outcome->len = bytes.len;
+        outcome->bytes = memcpy(malloc(bytes.len + 1), bytes.ptr, bytes.len);
+    }
+    cr_assert_eq(count, batch->effect_count);
+}
+
+static inline void fixture_take_home(fixture_t *self, batch_t *batch) {
+    for (uint32_t i = 0; i < batch->finished_count; i++) {
+        requests_t *requests = batch->finished[i];
+        cr_assert_eq(requests->next, requests->count, "a buffer came home too early");
+        cr_assert(self->inside[batch->shard]-- > 0);
+        requests_destroy(&requests); /* at home twice would be freed twice */
+    }
+}
+
+/* One batch of one shard, through the whole ring but for the applier. */
+static inline void fixture_step(fixture_t *self, uint16_t shard) {
+    batch_t *batch = batch_new(shard);
+    FIXTURE_OK(shard_step(self->shards[shard], batch, self->now_us, self->unix_ms));
+    fixture_journal(self, batch);
+    fixture_collect(self, batch);
+    fixture_take_home(self, batch);
+    batch_destroy(&batch);
+}
+
+static inline void fixture_idle(fixture_t *self, uint16_t shard) {
+    batch_t *batch = batch_new(shard);
+    FIXTURE_OK(shard_idle(self->shards[shard], batch, self->now_us, self->unix_ms));
+    fixture_journal(self, batch);
+    cr_assert_eq(batch->effect_count, 0);
+    batch_destroy(&batch);
+}
+
+/* Requests. */
+
+static inline void fixture_session(uint64_t session, uint64_t issued_ms, uint8_t out[SESSION_BYTES]) {
+    for (int i = 0; i < 8; i++) {
+        out[i] = i < 6 ? (uint8_t)(issued_ms >> (8 * (5 - i))) : 0;
+        out[8 + i] = (uint8_t)(session >> (8 * (7 - i)));
+    }
+}
+
+static inline span_t fixture_body(const call_t *call, uint8_t *bytes, size_t capacity) {
+    char error[256] = "";
+    pack_t pack = pack_into(bytes, capacity);
+    if (call->raw.ptr != NULL) {
+        return call->raw;
+    }
+    status_t status = json_parse(span_text(call->body != NULL ? call->body : "{}"), &pack, error, sizeof error);
+    cr_assert_eq(status, STATUS_OK, "%s: %s", call->body, error);
+    return pack_bytes(&pack);
+}
+
+static inline request_t fixture_request(const call_t *call) {
+    const char *kind_name = call->kind != NULL ? call->kind : "user";
+    int kind = kind_find(span_text(kind_name));
+    cr_assert(kind >= 0, "%s", kind_name);
+    request_t request = {.peer = 7,
+                         .id = call->id,
+                         .lowest_unanswered = call->lowest,
+                         .received_us = FIXTURE_NOW_US,
+                         .deadline_us = call->deadline_us != 0 ? call->deadline_us : UINT64_MAX,
+                         .kind = &kinds[kind],
+                         .method = kind_method(&kinds[kind], span_text(call->method)),
+                         .roles = ROLE_OPERATOR,
+                         .type = call->tell ? ENVELOPE_TELL : ENVELOPE_REQUEST};
+    cr_assert_not_null(request.method, "%s", call->method);
+    if (call->key != NULL) {
+        request.key = span_text(call->key);
+        request.partition = address_partition(span_text(kind_name), request.key);
+    }
+    if (call->session != 0) {
+        request.has_session = true;
+        fixture_session(call->session, call->issued_ms != 0 ? call->issued_ms : FIXTURE_UNIX_MS, request.session);
+    }
+    return request;
+}
+
+static inline uint64_t fixture_ticket(fixture_t *self) {
+    if (++self->tickets >= self->outcomes_capacity) {
+        self->outcomes_capacity = self->outcomes_capacity == 0 ? 1024 : 2 * self->outcomes_capacity;
+        self->outcomes = realloc(self->outcomes, self->outcomes_capacity * sizeof *self->outcomes);
+    }
+    self->outcomes[self->tickets] = (outcome_t){0};
+    if (self->tickets == 1) {
+        self->outcomes[0] = (outcome_t){0};
+    }
+    return self->tickets;
+}
+
+/* Gives the open buffer, if there is one. */
+static inline void fixture_give(fixture_t *self, uint16_t shard) {
+    if (self->open[shard] != NULL) {
+        shard_give(self->shards[shard], self->open[shard]);
+        self->open[shard] = NULL;
+        self->inside[shard]++;
+    }
+}
+
+/* A request to one shard. Returns its ticket. */
+static inline uint64_t fixture_send_to(fixture_t *self, uint16_t shard, const call_t *call) {
+    static uint8_t bytes[ENVELOPE_BYTES_MAX];
+    request_t request = fixture_request(call);
+    request.body = fixture_body(call, bytes, sizeof bytes);
+    request.peer_number = fixture_ticket(self);
+    if (self->open[shard] != NULL && !requests_has_room(self->open[shard], request.key.len + request.body.len)) {
+        fixture_give(self, shard);
+    }
+    while (self->inside[shard] == REQUEST_BATCHES_PER_SHARD) {
+        fixture_step(self, shard);
+    }
+    if (self->open[shard] == NULL) {
+        self->open[shard] = requests_new(shard);
+    }
+    requests_add(self->open[shard], &request);
+    return request.peer_number;
+}
+
+static inline uint16_t fixture_shard_of(const fixture_t *self, const call_t *call) {
+    return fixture_request(call).partition % self->options.count;
+}
+
+static inline uint64_t fixture_send(fixture_t *self, const call_t *call) {
+    return fixture_send_to(self, fixture_shard_of(self, call), call);
+}
+
+/* Everything that was sent. Then every request has ended and every buffer is home. */
+static inline void fixture_run(fixture_t *self) {
+    for (uint16_t shard = 0; shard < self->options.count; shard++) {
+        fixture_give(self, shard);
+        while (shard_waiting(self->shards[shard])) {
+            fixture_step(self, shard);
+        }
+        cr_assert_eq(self->inside[shard], 0);
+    }
+    while (self->settled < self->tickets) {
+        self->settled++;
+        cr_assert_not_null(self->outcomes[self->settled].text, "request %lu never ended", (unsigned long)self->settled);
+    }
+}
+
+static inline const char *fixture_outcome(const fixture_t *self, uint64_t ticket) {
+    return self->outcomes[ticket].text;
+}
+
+static inline span_t fixture_envelope(const fixture_t *self, uint64_t ticket) {
+    return span_of(self->outcomes[ticket].bytes, self->outcomes[ticket].len);
+}
+
+static inline const char *fixture_call(fixture_t *self, const call_t *call) {
+    uint64_t ticket = fixture_send(self, call);
+    fixture_run(self);
+    return fixture_outcome(self, ticket);
+}
+
+static inline bool fixture_is(const char *text, const char *begin) {
+    return strncmp(text, begin, strlen(begin)) == 0;
+}
+
+static inline uint64_t fixture_resident(fixture_t *self) {
+    return shard_stats(self->shards[0]).resident;
+}
+
+static inline uint64_t fixture_memtable_bytes(fixture_t *self) {
+    return shard_stats(self->shards[0]).memtable_bytes;
+}
+
+/* Texts of answers. */
+#define ERROR_TEXT(code) "error {\"code\":\"" code "\""
+
+#endif

@@ -16,7 +16,8 @@
 
 /* A peer that took no more is tried again after this. */
 #define SEND_AGAIN_US 1000
-#define ERROR_BODY_BYTES_MAX 512
+#define ERROR_BODY_BYTES_MAX 256
+#define ERROR_BYTES_MAX (ENVELOPE_OVERHEAD_BYTES + SESSION_BYTES + ERROR_BODY_BYTES_MAX)
 /* The hint with busy and draining: about how long a full buffer takes. */
 #define RETRY_AFTER_MS 20
 
@@ -86,9 +87,9 @@ void broker_destroy(broker_t **self_p) {
 
 /* Answers from here. */
 
-static void queue(broker_t *self, peer_t *peer, const envelope_t *envelope) {
+static void queue(broker_t *self, peer_t *peer, const envelope_t *envelope, size_t beyond) {
     size_t bound = ENVELOPE_OVERHEAD_BYTES + envelope->session.len + envelope->body.len;
-    if (!peer_has_room(self->peers, peer, bound)) {
+    if (!peer_has_room(self->peers, peer, bound, beyond)) {
         self->dropped++;
         return;
     }
@@ -98,7 +99,8 @@ static void queue(broker_t *self, peer_t *peer, const envelope_t *envelope) {
     peer_appended(self->peers, peer, pack.len);
 }
 
-static void answer_error(broker_t *self, peer_t *peer, const envelope_t *request, refusal_t refusal) {
+/* beyond: how far over its bound the queue may go for it. */
+static void answer_error(broker_t *self, peer_t *peer, const envelope_t *request, refusal_t refusal, size_t beyond) {
     uint8_t bytes[ERROR_BODY_BYTES_MAX];
     pack_t body = pack_into(bytes, sizeof bytes);
     bool later = refusal.status == STATUS_BUSY || refusal.status == STATUS_DRAINING;
@@ -107,7 +109,8 @@ static void answer_error(broker_t *self, peer_t *peer, const envelope_t *request
     self->refused += refusal.status == STATUS_BUSY;
     queue(self, peer,
           &(envelope_t){
-              .type = ENVELOPE_ERROR, .id = request->id, .session = request->session, .body = pack_bytes(&body)});
+              .type = ENVELOPE_ERROR, .id = request->id, .session = request->session, .body = pack_bytes(&body)},
+          beyond);
 }
 
 static bool session_valid(broker_t *self, peer_t *peer, span_t session, uint64_t unix_ms) {
@@ -144,7 +147,7 @@ static void answer_ping(broker_t *self, const arrival_t *arrival, const envelope
     pack_cstring(&body, "session_ms");
     pack_u64(&body, self->options.session_ms);
     CHECK(pack_ok(&body), "a pong of more than %zu bytes", sizeof bytes);
-    queue(self, peer, &(envelope_t){.type = ENVELOPE_PONG, .id = ping->id, .body = pack_bytes(&body)});
+    queue(self, peer, &(envelope_t){.type = ENVELOPE_PONG, .id = ping->id, .body = pack_bytes(&body)}, 0);
 }
 
 /* Admission. */
@@ -362,7 +365,7 @@ void broker_admit(broker_t *self, span_t routing_id, const char *user_id, span_t
             refusal = admit_envelope(self, &arrival, &envelope, bytes);
         }
         if (refusal.status != STATUS_OK) {
-            answer_error(self, arrival.peer, &envelope, refusal);
+            answer_error(self, arrival.peer, &envelope, refusal, 0);
         }
         if (bytes == 0 || (refusal.status != STATUS_OK && envelope.id == 0)) {
             return; /* where the next envelope begins is unknown, or this was none: one answer is enough */
@@ -389,13 +392,34 @@ static peer_t *count_out(broker_t *self, uint32_t index, uint64_t number) {
     return peer;
 }
 
+/* The queue has no room for an answer: in its place goes a small error, so that the client need not wait for its time
+   to run out. With a session it may simply ask again; without one it cannot know whether it happened. */
+static void answer_without_room(broker_t *self, peer_t *peer, span_t answer) {
+    envelope_t envelope;
+    size_t bytes;
+    if (envelope_decode(&envelope, &self->tape, answer, &bytes) != STATUS_OK) {
+        self->dropped++; /* an answer may have more elements than a request */
+        return;
+    }
+    refusal_t refusal = envelope.session.ptr != NULL
+                            ? refuse(STATUS_BUSY, "Answers wait that were not read")
+                            : refuse(STATUS_DEADLINE_EXCEEDED, "Answers wait that were not read");
+    /* As many as were in flight when the queue was half full may come so. */
+    answer_error(self, peer, &envelope, refusal, (size_t)self->options.peer_in_flight_max * ERROR_BYTES_MAX);
+}
+
 static void deliver(broker_t *self, const effect_t *effect, span_t envelope) {
     peer_t *peer = count_out(self, effect->peer, effect->peer_number);
     if (envelope.len == 0) {
         return;
     }
-    if (peer == NULL || !peer_has_room(self->peers, peer, envelope.len)) {
+    if (peer == NULL) {
         self->dropped++;
+        return;
+    }
+    /* The last quarter of the queue is for refusals, so that nobody is refused in silence. */
+    if (!peer_has_room(self->peers, peer, envelope.len + self->options.peer_queue_bytes_max / 4, 0)) {
+        answer_without_room(self, peer, envelope);
         return;
     }
     memcpy(peer_append(self->peers, peer, envelope.len), envelope.ptr, envelope.len);
@@ -409,7 +433,7 @@ static void answer_stat(broker_t *self, const stat_asker_t *asker, span_t body) 
         return;
     }
     span_t session = asker->has_session ? span_of(asker->session, SESSION_BYTES) : (span_t){0};
-    queue(self, peer, &(envelope_t){.type = ENVELOPE_REPLY, .id = asker->id, .session = session, .body = body});
+    queue(self, peer, &(envelope_t){.type = ENVELOPE_REPLY, .id = asker->id, .session = session, .body = body}, 0);
 }
 
 static void answer_stats(broker_t *self, uint64_t now_us) {

@@ -27,7 +27,7 @@ typedef struct broker_options {
     uint32_t in_flight_max;        /* requests, of all peers */
     uint32_t peer_in_flight_max;   /* of one peer */
     uint32_t message_bytes_max;    /* of one envelope; at most ENVELOPE_BYTES_MAX */
-    uint32_t peer_queue_bytes_max; /* a peer with more than half of it waiting is refused new requests */
+    uint32_t peer_queue_bytes_max; /* from half of it new requests are refused, from 3/4 answers become errors */
     uint32_t request_timeout_ms;   /* for requests that give none */
     uint32_t heartbeat_ms;         /* told to clients: ping this often */
     uint32_t peer_idle_ms;         /* a peer not seen for so long is forgotten */

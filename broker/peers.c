@@ -310,8 +310,8 @@ void peers_each(peers_t *self, void (*each)(void *context, peer_t *peer), void *
 
 /* Queues. */
 
-bool peer_has_room(const peers_t *self, const peer_t *peer, size_t bytes) {
-    return peer->first == NULL || peer->queue_bytes + bytes <= self->queue_bytes_max;
+bool peer_has_room(const peers_t *self, const peer_t *peer, size_t bytes, size_t beyond) {
+    return peer->first == NULL || peer->queue_bytes + bytes <= self->queue_bytes_max + beyond;
 }
 
 uint8_t *peer_append(peers_t *self, peer_t *peer, size_t bytes) {

@@ -79,8 +79,8 @@ uint32_t peers_count(const peers_t *self);
 /* Calls each for every peer; it must not forget any. */
 void peers_each(peers_t *self, void (*each)(void *context, peer_t *peer), void *context);
 
-/* Room for this many bytes more? An empty queue takes any envelope. */
-bool peer_has_room(const peers_t *self, const peer_t *peer, size_t bytes);
+/* Room for this many bytes more, within the bound and `beyond`? An empty queue takes any envelope. */
+bool peer_has_room(const peers_t *self, const peer_t *peer, size_t bytes, size_t beyond);
 /* Room at the end of the queue where at most `bytes` may be written, valid until peer_appended says how many were,
    which comes before anything else is done with peers. Ignores the bound. */
 uint8_t *peer_append(peers_t *self, peer_t *peer, size_t bytes);

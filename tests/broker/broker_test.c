@@ -1,152 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The core without sockets: frames in, a shard played by the test, frames out. */
 #include "broker/broker.h"
 
-#include "actors/effect.h"
 #include "broker/sessions.h"
-#include "schemas/address.h"
-#include "tests/broker/support.h"
-
-#define NOW_US UINT64_C(1000000000)
-#define UNIX_MS UINT64_C(1750000000000)
-#define OPERATOR "ipc:operator"
-
-static const broker_options_t defaults = {.shards = 2,
-                                          .peers_max = 8,
-                                          .in_flight_max = 10000,
-                                          .peer_in_flight_max = 5000,
-                                          .message_bytes_max = KIB(64),
-                                          .peer_queue_bytes_max = MIB(1),
-                                          .request_timeout_ms = 30000,
-                                          .heartbeat_ms = 5000,
-                                          .peer_idle_ms = 60000,
-                                          .session_ms = 86400000,
-                                          .folder_secret = {7}};
-
-static broker_t *broker;
-static batch_t *batch;
-static token_t tokens[256];
-static tape_t tape = {.tokens = tokens, .capacity = ARRAY_LENGTH(tokens)};
-
-/* What the broker sent: the last frames, and who gets them. */
-static struct sent {
-    char routing_id[16];
-    uint8_t bytes[MIB(1)];
-    size_t len;
-} sent[8];
-static size_t sent_count, sent_total;
-static send_result_t send_answer = SEND_DONE;
-
-static send_result_t record(void *context, span_t routing_id, span_t frame) {
-    (void)context;
-    if (send_answer == SEND_DONE) {
-        struct sent *next = &sent[sent_count++ % ARRAY_LENGTH(sent)];
-        snprintf(next->routing_id, sizeof next->routing_id, "%.*s", (int)routing_id.len, (const char *)routing_id.ptr);
-        memcpy(next->bytes, frame.ptr, frame.len);
-        next->len = frame.len;
-        sent_total++;
-    }
-    return send_answer;
-}
-
-static void start(const broker_options_t *options) {
-    broker_options_t copy = *options;
-    char error[256], path[256];
-    folder_make();
-    mkdir(folder_path(path, "keys"), 0700);
-    mkdir(folder_path(path, "keys/allowed"), 0700);
-    cr_assert_eq(keys_load(folder, &copy.keys, error, sizeof error), STATUS_OK, "%s", error);
-    folder_remove();
-    broker = broker_new(&copy, NOW_US);
-    batch = batch_new(0);
-    sent_count = sent_total = 0;
-}
-
-static void start_default(void) {
-    start(&defaults);
-}
-
-static void stop(void) {
-    broker_check(broker);
-    batch_destroy(&batch);
-    broker_destroy(&broker);
-}
+#include "tests/broker/broker_fixture.h"
 
 TestSuite(broker, .init = start_default, .fini = stop);
-
-static void restart(const broker_options_t *options) {
-    stop();
-    start(options);
-}
-
-static void admit_frame(const char *routing_id, const char *user_id, span_t frame) {
-    broker_admit(broker, span_text(routing_id), user_id, frame, NOW_US, UNIX_MS);
-    broker_check(broker);
-}
-
-static void admit(const char *routing_id, const char *user_id, const envelope_t *envelope) {
-    static uint8_t bytes[MIB(2)];
-    admit_frame(routing_id, user_id, envelope_bytes(envelope, bytes, sizeof bytes));
-}
-
-static size_t flush(void) {
-    sent_count = 0;
-    broker_flush(broker, record, NULL, NOW_US);
-    return sent_count;
-}
-
-/* The first envelope of the only frame that was sent now. */
-static envelope_t answer(void) {
-    envelope_t envelope;
-    size_t consumed;
-    cr_assert_eq(flush(), 1, "%zu frames", sent_count);
-    cr_assert_eq(envelope_decode(&envelope, &tape, span_of(sent[0].bytes, sent[0].len), &consumed), STATUS_OK);
-    return envelope;
-}
-
-static void assert_refused(const envelope_t *request, const char *code) {
-    admit("r", OPERATOR, request);
-    envelope_t error = answer();
-    cr_assert_eq(error.type, ENVELOPE_ERROR);
-    cr_assert_eq(error.id, request->id);
-    cr_assert(span_equal(error.session, request->session));
-    assert_text(body_text(&tape, "code"), code);
-    cr_assert_eq(broker_in_flight(broker), 0);
-    for (uint16_t shard = 0; shard < 2; shard++) {
-        cr_assert_null(broker_take(broker, shard));
-    }
-}
-
-static uint16_t shard_of(const char *kind, span_t key) {
-    return address_partition(span_text(kind), key) % 2;
-}
-
-/* Plays the shard: answers every request of the buffer and gives it back. */
-static void serve(requests_t *requests) {
-    cr_assert_not_null(requests);
-    batch_reset(batch);
-    for (uint32_t i = 0; i < requests->count; i++) {
-        const request_t *request = &requests->items[i];
-        if (request->type == ENVELOPE_TELL) {
-            effect_add_silent(batch, request->peer, request->peer_number);
-        } else {
-            effect_add(batch, request->peer, request->peer_number,
-                       &(envelope_t){.type = ENVELOPE_REPLY, .id = request->id, .body = request->body});
-        }
-    }
-    batch->finished[batch->finished_count++] = requests;
-    broker_forward(broker, batch, NOW_US);
-    broker_check(broker);
-}
-
-static void serve_all(void) {
-    requests_t *requests;
-    for (uint16_t shard = 0; shard < 2; shard++) {
-        while ((requests = broker_take(broker, shard)) != NULL) {
-            serve(requests);
-        }
-    }
-}
 
 /* A session of the peer r. */
 static void open_session(uint8_t session[SESSION_BYTES]) {
@@ -460,6 +318,49 @@ Test(broker, a_peer_that_does_not_read_is_refused_before_its_queue_is_full) {
     cr_assert_eq(broker_in_flight(broker), 1);
 }
 
+static envelope_t send_unread(uint64_t id, const uint8_t *session) {
+    static uint8_t body[KIB(2)] = {0x81, 0xa4, 'd', 'a', 't', 'a', 0xc5, (KIB(2) - 9) >> 8, (KIB(2) - 9) & 0xff};
+    envelope_t request = echo_request(id);
+    request.body = span_of(body, sizeof body);
+    request.session = session != NULL ? span_of(session, SESSION_BYTES) : (span_t){0};
+    admit("r", OPERATOR, &request);
+    return request;
+}
+
+Test(broker, answers_without_room_become_errors_and_each_request_gets_one) {
+    broker_options_t options = defaults;
+    options.peer_queue_bytes_max = 8192;
+    restart(&options);
+    uint8_t session[SESSION_BYTES];
+    open_session(session);
+    for (uint64_t id = 1; id <= 100; id++) { /* all taken, since nothing waits yet */
+        send_unread(id, id % 2 == 0 ? session : NULL);
+    }
+    cr_assert_eq(broker_in_flight(broker), 100);
+    serve_all();
+    send_answer = SEND_DONE;
+    cr_assert(flush() <= ARRAY_LENGTH(sent));
+    bool answered[101] = {false};
+    int errors = 0;
+    for (size_t i = 0; i < sent_count; i++) {
+        span_t rest = span_of(sent[i].bytes, sent[i].len);
+        for (size_t bytes; rest.len > 0; rest = span_of(rest.ptr + bytes, rest.len - bytes)) {
+            envelope_t envelope;
+            cr_assert_eq(envelope_decode(&envelope, &tape, rest, &bytes), STATUS_OK);
+            cr_assert_not(answered[envelope.id], "%d twice", (int)envelope.id);
+            answered[envelope.id] = true;
+            if (envelope.type == ENVELOPE_ERROR) {
+                errors++;
+                assert_text(body_text(&tape, "code"), envelope.session.ptr != NULL ? "busy" : "deadline_exceeded");
+            }
+        }
+    }
+    for (int id = 1; id <= 100; id++) {
+        cr_assert(answered[id], "%d", id);
+    }
+    cr_assert(errors > 90);
+}
+
 Test(broker, a_stranger_past_the_bound_of_peers_is_told_busy) {
     envelope_t request = echo_request(1);
     char routing_id[8];
@@ -723,109 +624,6 @@ Test(broker, idle_peers_are_forgotten) {
     cr_assert_neq((answer(), body_number(&tape, "number")), number);
 }
 
-/* Figures. */
-
-static envelope_t stat_request(uint64_t id) {
-    envelope_t request = echo_request(id);
-    request.kind = span_text("broker");
-    request.key = span_text("self");
-    request.method = span_text("stat");
-    return request;
-}
-
-static void tell_shard(uint16_t id, uint64_t handled) {
-    shard_stats_t stats = {
-        .id = id, .mailbox = 1, .resident = 2, .memtable_bytes = 3, .handled = handled, .wait_p99_us = 5};
-    batch_reset(batch);
-    effect_add_raw(batch, EFFECT_FIGURES, span_of(&stats, sizeof stats));
-    broker_forward(broker, batch, NOW_US + 2000000);
-}
-
-Test(broker, only_self_can_be_asked_for_figures_and_only_for_those) {
-    envelope_t request = stat_request(1);
-    request.key = span_text("other");
-    assert_refused(&request, "not_found");
-    request = stat_request(1);
-    request.method = span_text("show");
-    assert_refused(&request, "unknown_method");
-}
-
-Test(broker, figures_wait_for_every_shard_and_for_a_journal_that_spoke_after_them) {
-    figures_t figures = {.journal = {.position = 10, .synced_through = 9, .segments = 2}, .applied = 4, .lag = 6};
-    envelope_t request = stat_request(1);
-    cr_assert_not(broker_probe(broker));
-    admit("r", OPERATOR, &request);
-    cr_assert(broker_probe(broker));
-    cr_assert_not(broker_probe(broker), "once a round");
-    tell_shard(0, 1000);
-    broker_figures(broker, &figures, NOW_US + 1000000);
-    cr_assert_eq(flush(), 0);
-    tell_shard(1, 0);
-    cr_assert_eq(flush(), 0);
-    request.id = 2; /* waits for the next round */
-    admit("r", OPERATOR, &request);
-    broker_figures(broker, &figures, NOW_US + 2000000);
-    envelope_t reply = answer();
-    cr_assert_eq(reply.type, ENVELOPE_REPLY);
-    cr_assert_eq(reply.id, 1);
-    stat_reply_t stat;
-    cr_assert_eq(record_decode(&record_stat_reply, &tape, envelope_body_token(&tape), FROM_WIRE, &stat, NULL),
-                 STATUS_OK);
-    cr_assert(stat.ready);
-    cr_assert_eq(stat.peers, 1);
-    cr_assert_eq(stat.in_flight, 0, "those who ask do not count");
-    cr_assert_eq(stat.uptime_s, 2);
-    uint32_t shards = tape_find(&tape, envelope_body_token(&tape), "shards");
-    cr_assert_eq(tape.tokens[shards].len, 2);
-    uint32_t per_s = tape_find(&tape, shards + 1, "per_s");
-    cr_assert_eq(tape.tokens[per_s].u64, 500);
-    uint32_t journal = tape_find(&tape, envelope_body_token(&tape), "journal");
-    cr_assert_eq(tape.tokens[tape_find(&tape, journal, "durable")].u64, 9);
-    cr_assert_eq(broker_in_flight(broker), 1);
-    cr_assert(broker_probe(broker));
-    tell_shard(0, 1000);
-    tell_shard(1, 0);
-    broker_figures(broker, &figures, NOW_US + 3000000);
-    cr_assert_eq(answer().id, 2);
-    cr_assert_eq(broker_in_flight(broker), 0);
-}
-
-Test(broker, refusals_and_drops_are_counted) {
-    broker_options_t options = defaults;
-    options.in_flight_max = 2;
-    restart(&options);
-    envelope_t request = echo_request(1);
-    admit("gone", OPERATOR, &request);
-    admit("gone", OPERATOR, &request);
-    assert_busy(3);
-    admit("gone", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
-    send_answer = SEND_UNREACHABLE;
-    flush(); /* one pong */
-    send_answer = SEND_DONE;
-    serve_all(); /* two answers */
-    request = stat_request(4);
-    admit("r", OPERATOR, &request);
-    cr_assert(broker_probe(broker));
-    tell_shard(0, 0);
-    tell_shard(1, 0);
-    broker_figures(broker, &(figures_t){0}, NOW_US);
-    (void)answer();
-    cr_assert_eq(body_number(&tape, "refused"), 1);
-    cr_assert_eq(body_number(&tape, "dropped"), 3);
-}
-
-Test(broker, more_who_ask_than_may_wait_are_busy) {
-    for (uint64_t id = 1; id <= STATS_WAITING_MAX; id++) {
-        envelope_t request = stat_request(id);
-        admit("r", OPERATOR, &request);
-    }
-    cr_assert_eq(broker_in_flight(broker), STATS_WAITING_MAX);
-    envelope_t request = stat_request(99);
-    admit("r", OPERATOR, &request);
-    cr_assert_eq(answer().id, 99);
-    assert_text(body_text(&tape, "code"), "busy");
-}
-
 /* Whatever comes, in flight ends at zero. */
 Test(broker, a_long_random_history_counts_exactly) {
     unsigned seed = 7;
@@ -856,9 +654,7 @@ Test(broker, a_long_random_history_counts_exactly) {
             serve(under_way[--count]);
         }
         if (broker_probe(broker)) {
-            tell_shard(0, 0);
-            tell_shard(1, 0);
-            broker_figures(broker, &(figures_t){0}, NOW_US);
+            tell_all();
         }
         send_answer = (send_result_t)(rand_r(&seed) % 3);
         flush();
@@ -868,9 +664,7 @@ Test(broker, a_long_random_history_counts_exactly) {
     }
     serve_all();
     if (broker_probe(broker)) {
-        tell_shard(0, 0);
-        tell_shard(1, 0);
-        broker_figures(broker, &(figures_t){0}, NOW_US);
+        tell_all();
     }
     cr_assert_eq(broker_in_flight(broker), 0);
 }

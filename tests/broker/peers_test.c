@@ -126,10 +126,11 @@ Test(peers, idle_ones_are_forgotten_but_not_while_something_is_owed) {
 Test(peers, a_queue_is_bounded_but_takes_any_first_envelope) {
     peers_t *peers = make(2, 1000);
     peer_t *peer = see(peers, "a", "u", 1);
-    cr_assert(peer_has_room(peers, peer, MIB(1)));
+    cr_assert(peer_has_room(peers, peer, MIB(1), 0));
     append(peers, peer, 900, 1);
-    cr_assert(peer_has_room(peers, peer, 100));
-    cr_assert_not(peer_has_room(peers, peer, 101));
+    cr_assert(peer_has_room(peers, peer, 100, 0));
+    cr_assert_not(peer_has_room(peers, peer, 101, 0));
+    cr_assert(peer_has_room(peers, peer, 101, 1));
     peers_destroy(&peers);
 }
 
@@ -204,7 +205,7 @@ Test(peers, a_long_random_history_keeps_the_invariants) {
             cr_assert(renewed || seen == peer, "seed 20240229, step %llu", (unsigned long long)step);
             numbers[id] = seen->number;
             indexes[id] = seen->index;
-            if (peer_has_room(peers, seen, 700)) {
+            if (peer_has_room(peers, seen, 700, 0)) {
                 append(peers, seen, 700, (uint8_t)id);
             }
             break;

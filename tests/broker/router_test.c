@@ -275,7 +275,7 @@ Test(router_start, endpoints_are_told_as_they_were_bound) {
     for (size_t i = 0; i < 2; i++) {
         const char *endpoint = router_endpoint(router, i);
         cr_assert_eq(strncmp(endpoint, "tcp://127.0.0.1:", 16), 0, "%s", endpoint);
-        cr_assert(atoi(endpoint + 16) > 0, "%s", endpoint);
+        cr_assert(strtoul(endpoint + 16, NULL, 10) > 0, "%s", endpoint);
     }
     const char *const roles[] = {"operator", "gateway", "service"};
     for (size_t i = 0; i < 3; i++) {
@@ -362,8 +362,10 @@ Test(router, a_routing_id_that_is_too_long_gets_no_answer_and_harms_nobody) {
     uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 0, 'N', 'U', 'L', 'L'};
     uint8_t ready[512] = {0x06, 0, 0, 0, 0, 0, 0, 0, 0, 5, 'R', 'E', 'A', 'D', 'Y'};
     size_t at = 15;
-    at += (size_t)sprintf((char *)ready + at, "%cSocket-Type%c%c%c%cDEALER", 11, 0, 0, 0, 6);
-    at += (size_t)sprintf((char *)ready + at, "%cIdentity%c%c%c%c", 8, 0, 0, 1, 44);
+    static const char properties[] = "\x0bSocket-Type\0\0\0\x06"
+                                     "DEALER\x08Identity\0\0\x01\x2c";
+    memcpy(ready + at, properties, sizeof properties - 1);
+    at += sizeof properties - 1;
     memset(ready + at, 'i', 300);
     at += 300;
     ready[7] = (uint8_t)((at - 9) >> 8), ready[8] = (uint8_t)(at - 9);

@@ -262,7 +262,7 @@ Test(zap, a_claimed_user_id_is_not_believed_on_ipc) {
 Test(zap, a_claimed_user_id_does_not_open_tcp) {
     serve_tcp();
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    address.sin_port = htons((uint16_t)atoi(strrchr(endpoint, ':') + 1));
+    address.sin_port = htons((uint16_t)strtoul(strrchr(endpoint, ':') + 1, NULL, 10));
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     connect_raw(fd, &address, sizeof address);
     cr_assert_not(raw_hello(fd, client_pair.public_key));

@@ -32,8 +32,9 @@ batch_t *batch_new(uint16_t shard) {
 
 void batch_destroy(batch_t **self_p) {
     batch_t *self = *self_p;
-    if (self == NULL)
+    if (self == NULL) {
         return;
+    }
     munmap(self->records, BUFFER_BYTES);
     free(self);
     *self_p = NULL;
@@ -59,8 +60,9 @@ static void append(batch_t *self, record_op_t op, span_t key, span_t value) {
     little_endian_put_u16(to + 2, (uint16_t)key.len);
     little_endian_put_u32(to + 4, (uint32_t)value.len);
     memcpy(to + RECORD_HEADER_BYTES, key.ptr, key.len);
-    if (value.len > 0)
+    if (value.len > 0) {
         memcpy(to + RECORD_HEADER_BYTES + key.len, value.ptr, value.len);
+    }
     self->records_bytes += (uint32_t)(RECORD_HEADER_BYTES + key.len + value.len);
     self->record_count++;
 }
@@ -74,8 +76,9 @@ void batch_delete(batch_t *self, span_t key) {
 }
 
 bool log_record_next(span_t *rest, log_record_t *record) {
-    if (rest->len < RECORD_HEADER_BYTES)
+    if (rest->len < RECORD_HEADER_BYTES) {
         return false;
+    }
     const uint8_t *from = rest->ptr;
     size_t key_bytes = little_endian_get_u16(from + 2);
     size_t value_bytes = little_endian_get_u32(from + 4);
@@ -83,8 +86,9 @@ bool log_record_next(span_t *rest, log_record_t *record) {
     bool known = (from[0] == RECORD_PUT || (from[0] == RECORD_DELETE && value_bytes == 0)) && from[1] == 0;
     bool fits = key_bytes >= 1 && key_bytes <= LMDB_KEY_BYTES_MAX && key_bytes <= body_bytes &&
                 value_bytes <= body_bytes - key_bytes;
-    if (!known || !fits)
+    if (!known || !fits) {
         return false;
+    }
     const uint8_t *key = from + RECORD_HEADER_BYTES;
     record->op = (record_op_t)from[0];
     record->key = span_of(key, key_bytes);

@@ -28,8 +28,8 @@ typedef struct batch {
     uint32_t records_bytes, record_count;
     uint32_t effects_bytes, effect_count;
     uint16_t shard;
-    uint64_t number;         /* of this shard's batches that wrote, in this journal generation, from 1; 0: wrote nothing */
-    uint64_t memtable_bytes; /* of this shard when the batch was closed */
+    uint64_t number; /* of this shard's batches that wrote, in this journal generation, from 1; 0: wrote nothing */
+    uint64_t memtable_bytes;                   /* of this shard when the batch was closed */
     void *finished[REQUEST_BATCHES_PER_SHARD]; /* request buffers going home with this batch */
     uint32_t finished_count;
     bool probe; /* a question for figures travels with this batch */
@@ -50,8 +50,8 @@ bool batch_has_room(const batch_t *self);
 void batch_put(batch_t *self, span_t key, span_t value);
 void batch_delete(batch_t *self, span_t key);
 
-/* Takes the first record off `rest`; the value of a delete is absent. False at the end, which is an empty rest, and at a
-   damaged record, which leaves rest as it is: bytes of a disk are never CHECKed. */
+/* Takes the first record off `rest`; the value of a delete is absent. False at the end, which is an empty rest, and at
+   a damaged record, which leaves rest as it is: bytes of a disk are never CHECKed. */
 bool log_record_next(span_t *rest, log_record_t *record);
 
 #endif

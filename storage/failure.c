@@ -7,12 +7,15 @@
 #include <errno.h>
 #include <stdarg.h>
 
+PRINTF_LIKE(3, 0)
 static void write_text(failure_t self, int code, const char *format, va_list arguments) {
-    if (self.bytes == 0)
+    if (self.bytes == 0) {
         return;
+    }
     int length = vsnprintf(self.text, self.bytes, format, arguments);
-    if (code == 0 || length < 0 || (size_t)length >= self.bytes)
+    if (code == 0 || length < 0 || (size_t)length >= self.bytes) {
         return;
+    }
     const char *meaning = strerrordesc_np(code);
     snprintf(self.text + length, self.bytes - (size_t)length, ": %s", meaning != NULL ? meaning : "unknown error");
 }

@@ -23,22 +23,24 @@
 
 static int open_at(int folder, const char *name, int flags, int *file) {
     int opened;
-    do
+    do {
         opened = openat(folder, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-    while (opened < 0 && errno == EINTR);
-    if (opened < 0)
+    } while (opened < 0 && errno == EINTR);
+    if (opened < 0) {
         return errno;
+    }
     *file = opened;
     return 0;
 }
 
 int folder_open(const char *path, int *folder) {
     int opened;
-    do
+    do {
         opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (opened < 0 && errno == EINTR);
-    if (opened < 0)
+    } while (opened < 0 && errno == EINTR);
+    if (opened < 0) {
         return errno;
+    }
     *folder = opened;
     return 0;
 }
@@ -50,8 +52,9 @@ int folder_sync(int folder) {
 int folder_list(int folder, void (*visit)(void *context, const char *name), void *context) {
     int again; /* a descriptor of its own: closedir closes it, and each listing starts at the beginning */
     int code = open_at(folder, ".", O_RDONLY | O_DIRECTORY, &again);
-    if (code != 0)
+    if (code != 0) {
         return code;
+    }
     DIR *listing = fdopendir(again);
     if (listing == NULL) {
         code = errno;
@@ -59,9 +62,11 @@ int folder_list(int folder, void (*visit)(void *context, const char *name), void
         return code;
     }
     errno = 0;
-    for (struct dirent *entry; (entry = readdir(listing)) != NULL; errno = 0)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL; errno = 0) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
             visit(context, entry->d_name);
+        }
+    }
     code = errno;
     closedir(listing);
     return code;
@@ -88,15 +93,17 @@ int file_create(int folder, const char *name, int *file) {
 }
 
 void file_close(int *file) {
-    if (*file >= 0)
+    if (*file >= 0) {
         close(*file);
+    }
     *file = -1;
 }
 
 int file_size(int file, uint64_t *bytes) {
     struct stat found;
-    if (fstat(file, &found) != 0)
+    if (fstat(file, &found) != 0) {
         return errno;
+    }
     *bytes = (uint64_t)found.st_size;
     return 0;
 }
@@ -104,12 +111,15 @@ int file_size(int file, uint64_t *bytes) {
 int file_read(int file, void *to, size_t bytes, uint64_t offset) {
     for (size_t done = 0; done < bytes;) {
         ssize_t count = pread(file, (uint8_t *)to + done, bytes - done, (off_t)(offset + done));
-        if (count < 0 && errno != EINTR)
+        if (count < 0 && errno != EINTR) {
             return errno;
-        if (count == 0)
+        }
+        if (count == 0) {
             return ENODATA;
-        if (count > 0)
+        }
+        if (count > 0) {
             done += (size_t)count;
+        }
     }
     return 0;
 }
@@ -135,8 +145,9 @@ static void take_off(struct iovec **vector, size_t *count, size_t bytes) {
 /* One pwritev of at most `bytes` bytes: the element in which they end is shortened for the call. */
 static ssize_t write_some(int file, struct iovec *vector, size_t count, size_t bytes, uint64_t offset) {
     size_t taken = 0, sum = 0;
-    while (taken < count && taken < IOV_MAX && sum < bytes)
+    while (taken < count && taken < IOV_MAX && sum < bytes) {
         sum += vector[taken++].iov_len;
+    }
     size_t beyond = sum > bytes ? sum - bytes : 0;
     vector[taken - 1].iov_len -= beyond;
     ssize_t written = pwritev(file, vector, (int)taken, (off_t)offset);
@@ -148,10 +159,12 @@ int file_write_vector(int file, struct iovec **vector, size_t *count, size_t byt
     while (bytes > 0) {
         CHECK(*count > 0, "%zu bytes more than the vector holds", bytes);
         ssize_t written = write_some(file, *vector, *count, bytes, offset);
-        if (written < 0 && errno != EINTR)
+        if (written < 0 && errno != EINTR) {
             return errno;
-        if (written == 0)
+        }
+        if (written == 0) {
             return EIO; /* no progress and no reason given: never in an endless loop */
+        }
         if (written > 0) {
             take_off(vector, count, (size_t)written);
             bytes -= (size_t)written;
@@ -175,9 +188,9 @@ static int write_zeros(int file, uint64_t from, uint64_t to) {
  */
 static int allocate(int file, uint64_t bytes) {
     int code;
-    do
+    do {
         code = fallocate(file, 0, 0, (off_t)bytes) == 0 ? 0 : errno;
-    while (code == EINTR);
+    } while (code == EINTR);
     return code == EOPNOTSUPP || code == ENOSYS ? 0 : code;
 }
 
@@ -186,11 +199,13 @@ int file_fill(int file, uint64_t bytes) {
     for (uint64_t offset = 0; code == 0 && offset < bytes; offset += FILL_PIECE_BYTES) {
         uint64_t end = bytes - offset < FILL_PIECE_BYTES ? bytes : offset + FILL_PIECE_BYTES;
         code = write_zeros(file, offset, end);
-        if (code == 0)
+        if (code == 0) {
             code = file_sync(file);
+        }
     }
-    if (code == 0 && fsync(file) != 0)
+    if (code == 0 && fsync(file) != 0) {
         code = errno;
+    }
     return code;
 }
 

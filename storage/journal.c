@@ -53,20 +53,23 @@ static status_t add_segment(journal_t *self, segments_t *segments, failure_t fai
     uint64_t start, bytes;
     int file;
     status_t status = segments_prepare(segments, &start, &bytes, &file);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         journal_add_segment(self, start, bytes, file);
-    else
+    } else {
         failure_say(failure, "%s", segments_error(segments));
+    }
     return status;
 }
 
 static status_t make_room(journal_t *self, segments_t *segments, uint64_t applied, size_t segment_bytes,
                           failure_t failure) {
     status_t status = segments_release(segments, applied);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         failure_say(failure, "%s", segments_error(segments));
-    while (status == STATUS_OK && journal_room(self) < segment_bytes)
+    }
+    while (status == STATUS_OK && journal_room(self) < segment_bytes) {
         status = add_segment(self, segments, failure);
+    }
     return status;
 }
 
@@ -75,8 +78,9 @@ static status_t make_first(segments_t *segments, failure_t failure) {
     uint64_t start, bytes;
     int file = -1;
     status_t status = segments_prepare(segments, &start, &bytes, &file);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         failure_say(failure, "%s", segments_error(segments));
+    }
     file_close(&file);
     return status;
 }
@@ -94,8 +98,9 @@ static journal_t *journal_new(const journal_recovery_t *recovered, const uint8_t
 /* What of the segments is behind the position is never written again. */
 static void drop_full(journal_t *self) {
     size_t full = 0;
-    while (full < self->segments.count && segment_file_end(&self->segments.items[full]) <= self->position)
+    while (full < self->segments.count && segment_file_end(&self->segments.items[full]) <= self->position) {
         full++;
+    }
     segment_list_drop(&self->segments, full);
 }
 
@@ -107,14 +112,17 @@ status_t journal_open(const char *dir, const uint8_t folder_id[16], uint64_t app
     journal_t *self = NULL;
     segments_t *segments = NULL;
     int folder = -1, code = folder_open(dir, &folder);
-    if (code != 0)
+    if (code != 0) {
         return failure_of_call(failure, code, "cannot open the journal's folder %s", dir);
+    }
     status_t status = segments_open(dir, folder_id, segment_bytes, &segments, error, error_bytes);
-    if (status == STATUS_OK && segments_end(segments) == JOURNAL_START && applied == JOURNAL_START &&
-        (fresh || generation == 0))
+    if (status == STATUS_OK && segments_count(segments) == 0 && applied == JOURNAL_START &&
+        (fresh || generation == 0)) {
         status = make_first(segments, failure);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = journal_recover(folder, folder_id, applied, generation, visit, context, &recovered, failure);
+    }
     if (status == STATUS_OK) {
         self = journal_new(&recovered, folder_id);
         status = make_room(self, segments, applied, segment_bytes, failure);
@@ -122,22 +130,25 @@ status_t journal_open(const char *dir, const uint8_t folder_id[16], uint64_t app
     if (status == STATUS_OK) {
         drop_full(self);
         status = journal_close_header(self);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             failure_say(failure, "%s", self->error);
+        }
     }
     segments_destroy(&segments);
     file_close(&folder);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         journal_destroy(&self);
-    else
+    } else {
         *journal = self;
+    }
     return status;
 }
 
 void journal_destroy(journal_t **self_p) {
     journal_t *self = *self_p;
-    if (self == NULL)
+    if (self == NULL) {
         return;
+    }
     segment_list_fini(&self->segments);
     free(self);
     *self_p = NULL;
@@ -150,8 +161,9 @@ uint64_t journal_batch_bytes(const batch_t *batch) {
 }
 
 static void gather(journal_t *self, const void *bytes, size_t len) {
-    if (len > 0)
+    if (len > 0) {
         self->vector[self->count++] = (struct iovec){.iov_base = (void *)bytes, .iov_len = len};
+    }
 }
 
 static void gather_header(journal_t *self, size_t index, journal_header_t header, const uint8_t *records) {
@@ -188,8 +200,9 @@ static uint64_t rest_of_page(const journal_t *self, uint64_t position) {
 
 /* Writes what is gathered; it begins at `from`. */
 static status_t write_gathered(journal_t *self, uint64_t from) {
-    if (self->count == 0)
+    if (self->count == 0) {
         return STATUS_OK;
+    }
     uint64_t pad = rest_of_page(self, self->end);
     gather(self, zeros, pad);
     size_t count = self->count;
@@ -199,8 +212,9 @@ static status_t write_gathered(journal_t *self, uint64_t from) {
 }
 
 static status_t finish(journal_t *self, status_t status, bool closed) {
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         status = segment_list_sync(&self->segments, self->position, self->end, &self->syncs, FAILURE_INTO(self->error));
+    }
     if (status != STATUS_OK) {
         self->failed = true;
         return STATUS_INTERNAL;
@@ -214,35 +228,42 @@ static status_t finish(journal_t *self, status_t status, bool closed) {
 
 static uint64_t bytes_of(batch_t *const *batches, size_t count) {
     uint64_t bytes = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         bytes += journal_batch_bytes(batches[i]);
+    }
     return bytes;
 }
 
 status_t journal_append(journal_t *self, batch_t *const *batches, size_t count) {
-    if (self->failed)
+    if (self->failed) {
         return STATUS_INTERNAL;
+    }
     uint64_t bytes = bytes_of(batches, count);
-    if (bytes == 0)
+    if (bytes == 0) {
         return STATUS_OK;
+    }
     CHECK(bytes <= journal_room(self), "%" PRIu64 " bytes, room for %" PRIu64, bytes, journal_room(self));
     self->end = self->position;
     status_t status = STATUS_OK;
     for (size_t next = 0; status == STATUS_OK && next < count;) {
         uint64_t from = self->end;
-        for (size_t taken = 0; taken < GROUP_BATCHES && next < count; next++)
-            if (batches[next]->records_bytes > 0)
+        for (size_t taken = 0; taken < GROUP_BATCHES && next < count; next++) {
+            if (batches[next]->records_bytes > 0) {
                 gather_batch(self, taken++, batches[next]);
+            }
+        }
         status = write_gathered(self, from);
     }
     return finish(self, status, false);
 }
 
 status_t journal_close_header(journal_t *self) {
-    if (self->failed)
+    if (self->failed) {
         return STATUS_INTERNAL;
-    if (self->closed)
+    }
+    if (self->closed) {
         return STATUS_OK;
+    }
     CHECK(self->position + CLOSING_BYTES + UNWRITTEN_BYTES <= segment_list_end(&self->segments),
           "position %" PRIu64 ", end %" PRIu64, self->position, segment_list_end(&self->segments));
     self->end = self->position;

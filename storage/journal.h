@@ -4,7 +4,7 @@
  *
  * The journal is a stream of bytes with 64-bit positions, cut into segment files of DIR named by the position of their
  * first byte (16 hex digits, ".segment"). A segment starts with a header block and is zeroed before its first use;
- * batches stand in the stream back to back, each aligned to JOURNAL_ALIGN, and may cross from one segment into the next.
+ * batches stand in the stream back to back, each aligned to JOURNAL_ALIGN, and may cross into the next segment.
  *
  *   segment header (JOURNAL_BLOCK bytes, little endian, the rest zero; data follows to the end of the file):
  *     +0  u32 magic "DSEG"       +8  folder id, 16 bytes
@@ -21,9 +21,9 @@
  * Both hashes of a batch are seeded with the hash of the folder id: what a client puts into a value can then never look
  * like a batch, wherever a cut leaves it, and neither can the journal of another folder.
  *
- * A closing header has no records; it is written (and synced) when the journal is idle or stops, so that all before it is
- * known to have been durable. The last JOURNAL_ALIGN bytes of the last segment are never written: a stream that is full
- * to its end has lost a segment. Recovery (DESIGN §2, "Journal format"), in journal_open:
+ * A closing header has no records; it is written (and synced) when the journal is idle or stops, so that all before it
+ * is known to have been durable. The last JOURNAL_ALIGN bytes of the last segment are never written: a stream that is
+ * full to its end has lost a segment. Recovery (DESIGN §2, "Journal format"), in journal_open:
  *   - an older generation than the batch before, or than the one given, ends the journal, as does a bad batch;
  *   - but where a later header (of no older generation) says that this place was durable, it is damage, and so is a
  *     position beyond the end or between batches, and a missing or unreadable segment: named in the error, no start;
@@ -63,16 +63,18 @@ typedef status_t (*journal_visit_fn)(void *context, const journal_batch_t *batch
 /* Opens the journal in dir (which exists and whose own entry is durable), recovers from `applied`, the position up to
    which the store has everything, and calls visit for every accepted batch above it. On success everything visited is
    durable, the generation is raised above all used before, and there is room for segment_bytes.
-   generation: of the journal when the store recorded `applied`, 0 if it never did.
+   generation: of the journal when the store recorded `applied`, 0 if it never did. After each open the store records
+   journal_position and journal_generation together before anything is appended: a position of an earlier generation
+   must not be recorded under a later one.
    A folder without segments is made anew if applied is JOURNAL_START and the store is `fresh` or never recorded a
    generation (a first start that crashed); else missing segments are damage.
    folder_id (16 bytes) is written into new segments and must match in old ones.
    segment_bytes: data of a new segment, a multiple of JOURNAL_ALIGN; may differ between starts.
    On failure one sentence in error: STORAGE_FULL if there was no space for segments, the status of visit if that
    failed, else INTERNAL. */
-MUST_USE status_t journal_open(const char *dir, const uint8_t folder_id[16], uint64_t applied, uint64_t generation, bool fresh,
-                               size_t segment_bytes, journal_visit_fn visit, void *context, journal_t **journal, char *error,
-                               size_t error_bytes);
+MUST_USE status_t journal_open(const char *dir, const uint8_t folder_id[16], uint64_t applied, uint64_t generation,
+                               bool fresh, size_t segment_bytes, journal_visit_fn visit, void *context,
+                               journal_t **journal, char *error, size_t error_bytes);
 /* Closes the files; writes nothing (see journal_close_header). */
 void journal_destroy(journal_t **self_p);
 
@@ -83,8 +85,8 @@ uint64_t journal_position(const journal_t *self);
 uint64_t journal_room(const journal_t *self);
 /* Bytes that this batch will take in the stream; 0 if it has no records. */
 uint64_t journal_batch_bytes(const batch_t *batch);
-/* Appends the batches that have records, in order, and syncs once. CHECKs that there is room. INTERNAL: stop the server;
-   from then on every call fails. */
+/* Appends the batches that have records, in order, and syncs once. CHECKs that there is room. INTERNAL: stop the
+   server; from then on every call fails. */
 MUST_USE status_t journal_append(journal_t *self, batch_t *const *batches, size_t count);
 /* Writes and syncs a closing header, unless the last thing written is one. */
 MUST_USE status_t journal_close_header(journal_t *self);

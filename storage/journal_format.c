@@ -52,8 +52,9 @@ bool journal_header_read(const uint8_t from[JOURNAL_HEADER_BYTES], uint64_t seed
                          journal_header_t *header) {
     if (!journal_header_begins(from) || little_endian_get_u16(from + 4) != JOURNAL_VERSION ||
         little_endian_get_u64(from + 8) != position ||
-        little_endian_get_u64(from + 56) != journal_hash(seed, from, BATCH_HASHED_BYTES))
+        little_endian_get_u64(from + 56) != journal_hash(seed, from, BATCH_HASHED_BYTES)) {
         return false;
+    }
     journal_header_t found = {
         .shard = little_endian_get_u16(from + 6),
         .position = position,
@@ -64,8 +65,9 @@ bool journal_header_read(const uint8_t from[JOURNAL_HEADER_BYTES], uint64_t seed
         .record_count = little_endian_get_u32(from + 44),
         .records_hash = little_endian_get_u64(from + 48),
     };
-    if (!makes_sense(&found))
+    if (!makes_sense(&found)) {
         return false;
+    }
     *header = found;
     return true;
 }
@@ -81,8 +83,9 @@ void journal_segment_write(const uint8_t folder_id[16], uint64_t start, uint8_t 
 
 bool journal_segment_read(const uint8_t from[JOURNAL_SEGMENT_HEADER_BYTES], uint8_t folder_id[16], uint64_t *start) {
     if (little_endian_get_u32(from) != JOURNAL_SEGMENT_MAGIC || little_endian_get_u16(from + 4) != JOURNAL_VERSION ||
-        little_endian_get_u64(from + 32) != XXH3_64bits(from, SEGMENT_HASHED_BYTES))
+        little_endian_get_u64(from + 32) != XXH3_64bits(from, SEGMENT_HASHED_BYTES)) {
         return false;
+    }
     memcpy(folder_id, from + 8, 16);
     *start = little_endian_get_u64(from + 24);
     return true;
@@ -101,8 +104,9 @@ static bool read_digits(const char *name, uint64_t *start) {
     for (int i = 0; i < 16; i++) {
         char c = name[i];
         bool digit = c >= '0' && c <= '9', letter = c >= 'a' && c <= 'f';
-        if (!digit && !letter)
+        if (!digit && !letter) {
             return false; /* the end of a short name, too */
+        }
         value = value << 4 | (uint64_t)(digit ? c - '0' : c - 'a' + 10);
     }
     *start = value;
@@ -111,10 +115,12 @@ static bool read_digits(const char *name, uint64_t *start) {
 
 bool journal_name_read(const char *name, uint64_t *start) {
     uint64_t found;
-    if (!read_digits(name, &found) || strcmp(name + 16, ".segment") != 0)
+    if (!read_digits(name, &found) || strcmp(name + 16, ".segment") != 0) {
         return false;
-    if (found % JOURNAL_ALIGN != 0 || found > JOURNAL_POSITION_MAX)
+    }
+    if (found % JOURNAL_ALIGN != 0 || found > JOURNAL_POSITION_MAX) {
         return false;
+    }
     *start = found;
     return true;
 }

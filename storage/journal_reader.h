@@ -13,7 +13,8 @@ typedef struct journal_reader {
     const segment_list_t *segments;
     uint64_t seed;
     uint64_t end;      /* position behind the last byte that may be read */
-    uint8_t *window;   /* JOURNAL_WINDOW_BYTES */
+    uint64_t capacity; /* of the window: JOURNAL_WINDOW_BYTES, or the whole stream if that is less */
+    uint8_t *window;
     uint64_t start;    /* position of its first byte */
     uint64_t filled;   /* bytes in it */
     failure_t failure; /* what went wrong, for whoever made the reader */

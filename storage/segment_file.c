@@ -18,8 +18,9 @@ static bool is_size(uint64_t size) {
 static status_t open_named(segment_file_t *self, int folder, const char *name, bool to_write, uint64_t *size,
                            failure_t failure) {
     int code = to_write ? file_open(folder, name, &self->file) : file_open_to_read(folder, name, &self->file);
-    if (code == 0)
+    if (code == 0) {
         code = file_size(self->file, size);
+    }
     return code == 0 ? STATUS_OK : failure_of_call(failure, code, "cannot open the journal's %s", name);
 }
 
@@ -30,8 +31,9 @@ status_t segment_file_find(int folder, uint64_t start, segment_file_t *segment, 
     uint64_t size = 0;
     status_t status = open_named(&found, folder, name, false, &size, failure);
     segment_file_close(&found);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     found.bytes = is_size(size) ? size - JOURNAL_BLOCK : 0;
     *segment = found;
     return STATUS_OK;
@@ -40,14 +42,17 @@ status_t segment_file_find(int folder, uint64_t start, segment_file_t *segment, 
 static status_t check_header(const segment_file_t *self, const char *name, uint8_t folder_id[16], failure_t failure) {
     uint8_t header[JOURNAL_SEGMENT_HEADER_BYTES];
     int code = file_read(self->file, header, sizeof(header), 0);
-    if (code != 0)
+    if (code != 0) {
         return failure_of_call(failure, code, "cannot read the journal's %s", name);
+    }
     uint64_t start = 0;
-    if (!journal_segment_read(header, folder_id, &start))
+    if (!journal_segment_read(header, folder_id, &start)) {
         return failure_say(failure, "damaged journal: %s at offset 0 has no valid segment header", name);
-    if (start != self->start)
+    }
+    if (start != self->start) {
         return failure_say(failure, "damaged journal: %s at offset 24 says that it starts at %016llx", name,
                            (unsigned long long)start);
+    }
     return STATUS_OK;
 }
 
@@ -57,11 +62,13 @@ status_t segment_file_open(segment_file_t *self, int folder, bool to_write, uint
     uint8_t found_id[16];
     uint64_t size = 0;
     status_t status = open_named(self, folder, name, to_write, &size, failure);
-    if (status == STATUS_OK && !is_size(size))
+    if (status == STATUS_OK && !is_size(size)) {
         status = failure_say(failure, "damaged journal: %s has %llu bytes, which no segment has", name,
                              (unsigned long long)size);
-    if (status == STATUS_OK)
+    }
+    if (status == STATUS_OK) {
         status = check_header(self, name, found_id, failure);
+    }
     if (status != STATUS_OK) {
         segment_file_close(self);
         return status;
@@ -90,17 +97,20 @@ static int give_name(int folder, const char *from, uint64_t start) {
 
 static int fill(segment_file_t *self, int folder, const char *part, const uint8_t folder_id[16]) {
     int code = file_create(folder, part, &self->file);
-    if (code == 0)
+    if (code == 0) {
         code = file_fill(self->file, JOURNAL_BLOCK + self->bytes);
-    if (code == 0)
+    }
+    if (code == 0) {
         code = write_header(self, folder_id);
+    }
     return code != 0 ? code : give_name(folder, part, self->start);
 }
 
 static status_t sync_names(segment_file_t *made, int folder, failure_t failure) {
     int code = folder_sync(folder);
-    if (code == 0)
+    if (code == 0) {
         return STATUS_OK;
+    }
     segment_file_close(made);
     return failure_of_call(failure, code, "cannot sync the journal's folder");
 }
@@ -113,14 +123,16 @@ status_t segment_file_make(int folder, const uint8_t folder_id[16], uint64_t sta
     int code = fill(&made, folder, part, folder_id);
     if (code != 0) {
         segment_file_close(&made);
-        if (folder_remove(folder, part) != 0)
+        if (folder_remove(folder, part) != 0) {
             return failure_of_call(failure, code, "cannot make or remove the journal's %s", part);
+        }
         return failure_of_space(failure, code, "cannot make a journal segment of %llu bytes",
                                 (unsigned long long)bytes);
     }
     status_t status = sync_names(&made, folder, failure);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *segment = made;
+    }
     return status;
 }
 
@@ -136,14 +148,16 @@ status_t segment_file_reuse(int folder, const uint8_t folder_id[16], uint64_t st
         return status;
     }
     int code = write_header(&made, folder_id);
-    if (code == 0)
+    if (code == 0) {
         code = give_name(folder, old, start);
+    }
     if (code != 0) {
         segment_file_close(&made);
         return failure_of_call(failure, code, "cannot use the journal's %s again", old);
     }
     status = sync_names(&made, folder, failure);
-    if (status == STATUS_OK)
+    if (status == STATUS_OK) {
         *segment = made;
+    }
     return status;
 }

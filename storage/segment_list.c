@@ -18,11 +18,13 @@ void segment_list_fini(segment_list_t *self) {
 
 void segment_list_drop(segment_list_t *self, size_t count) {
     CHECK(count <= self->count, "%zu of %zu", count, self->count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         segment_file_close(&self->items[i]);
+    }
     self->count -= count;
-    if (count > 0 && self->count > 0)
+    if (count > 0 && self->count > 0) {
         memmove(self->items, self->items + count, self->count * sizeof(*self->items));
+    }
 }
 
 void segment_list_add(segment_list_t *self, segment_file_t segment) {
@@ -36,8 +38,9 @@ void segment_list_add(segment_list_t *self, segment_file_t segment) {
 
 static void note_name(void *context, const char *name) {
     segment_file_t segment = {.file = -1};
-    if (journal_name_read(name, &segment.start))
+    if (journal_name_read(name, &segment.start)) {
         segment_list_add(context, segment);
+    }
 }
 
 static int by_start(const void *a, const void *b) {
@@ -48,36 +51,44 @@ static int by_start(const void *a, const void *b) {
 status_t segment_list_scan(segment_list_t *self, int folder, failure_t failure) {
     CHECK(self->count == 0, "%zu segments", self->count);
     int code = folder_list(folder, note_name, self);
-    if (code != 0)
+    if (code != 0) {
         return failure_of_call(failure, code, "cannot list the journal's folder");
-    if (self->count > 0)
+    }
+    if (self->count > 0) {
         qsort(self->items, self->count, sizeof(*self->items), by_start);
+    }
     status_t status = STATUS_OK;
-    for (size_t i = 0; status == STATUS_OK && i < self->count; i++)
+    for (size_t i = 0; status == STATUS_OK && i < self->count; i++) {
         status = segment_file_find(folder, self->items[i].start, &self->items[i], failure);
+    }
     return status;
 }
 
 static status_t check_covered(const segment_list_t *self, uint64_t from, failure_t failure) {
-    if (self->count == 0 || self->items[0].start > from)
+    if (self->count == 0 || self->items[0].start > from) {
         return failure_say(failure, "damaged journal: the segment with position %016llx is missing",
                            (unsigned long long)from);
-    for (size_t i = 0; i < self->count; i++)
-        if (self->items[i].bytes == 0)
+    }
+    for (size_t i = 0; i < self->count; i++) {
+        if (self->items[i].bytes == 0) {
             return failure_say(failure, "damaged journal: %016llx.segment has a size that no segment has",
                                (unsigned long long)self->items[i].start);
+        }
+    }
     for (size_t i = 1; i < self->count; i++) {
         uint64_t end = segment_file_end(&self->items[i - 1]), start = self->items[i].start;
-        if (end != start)
+        if (end != start) {
             return failure_say(failure, "damaged journal: %016llx.segment %s: the one before it ends at %016llx",
                                (unsigned long long)start,
                                end < start ? "follows a missing segment" : "begins inside another segment",
                                (unsigned long long)end);
+        }
     }
     uint64_t end = segment_list_end(self);
-    if (from >= end)
+    if (from >= end) {
         return failure_say(failure, "damaged journal: position %016llx is beyond its end at %016llx",
                            (unsigned long long)from, (unsigned long long)end);
+    }
     return STATUS_OK;
 }
 
@@ -86,13 +97,16 @@ static status_t open_each(segment_list_t *self, int folder, bool to_write, uint8
     for (size_t i = 0; i < self->count; i++) {
         uint8_t found[16];
         status_t status = segment_file_open(&self->items[i], folder, to_write, found, failure);
-        if (status != STATUS_OK)
+        if (status != STATUS_OK) {
             return status;
-        if (!known && i == 0)
+        }
+        if (!known && i == 0) {
             memcpy(folder_id, found, 16);
-        if (memcmp(folder_id, found, 16) != 0)
+        }
+        if (memcmp(folder_id, found, 16) != 0) {
             return failure_say(failure, "damaged journal: %016llx.segment at offset 8 belongs to another folder",
                                (unsigned long long)self->items[i].start);
+        }
     }
     return STATUS_OK;
 }
@@ -100,20 +114,24 @@ static status_t open_each(segment_list_t *self, int folder, bool to_write, uint8
 status_t segment_list_open(segment_list_t *self, int folder, uint64_t from, bool to_write, uint8_t folder_id[16],
                            bool known, failure_t failure) {
     status_t status = segment_list_scan(self, folder, failure);
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         return status;
+    }
     size_t below = 0;
-    while (below + 1 < self->count && self->items[below + 1].start <= from)
+    while (below + 1 < self->count && self->items[below + 1].start <= from) {
         below++;
+    }
     segment_list_drop(self, below);
     status = check_covered(self, from, failure);
     return status == STATUS_OK ? open_each(self, folder, to_write, folder_id, known, failure) : status;
 }
 
 segment_file_t *segment_list_find(const segment_list_t *self, uint64_t position) {
-    for (size_t i = 0; i < self->count; i++)
-        if (position >= self->items[i].start && position < segment_file_end(&self->items[i]))
+    for (size_t i = 0; i < self->count; i++) {
+        if (position >= self->items[i].start && position < segment_file_end(&self->items[i])) {
             return &self->items[i];
+        }
+    }
     return NULL;
 }
 
@@ -124,9 +142,10 @@ status_t segment_list_write(const segment_list_t *self, struct iovec *vector, si
         CHECK(segment != NULL, "position %llu", (unsigned long long)position);
         uint64_t room = segment_file_end(segment) - position, part = bytes < room ? bytes : room;
         int code = file_write_vector(segment->file, &vector, &count, part, segment_file_offset(segment, position));
-        if (code != 0)
+        if (code != 0) {
             return failure_of_call(failure, code, "cannot write to the journal's %016llx.segment",
                                    (unsigned long long)segment->start);
+        }
         position += part;
         bytes -= part;
     }
@@ -137,12 +156,14 @@ status_t segment_list_sync(const segment_list_t *self, uint64_t from, uint64_t t
                            failure_t failure) {
     for (size_t i = 0; i < self->count; i++) {
         const segment_file_t *segment = &self->items[i];
-        if (segment_file_end(segment) <= from || segment->start >= through)
+        if (segment_file_end(segment) <= from || segment->start >= through) {
             continue;
+        }
         int code = file_sync(segment->file);
-        if (code != 0)
+        if (code != 0) {
             return failure_of_call(failure, code, "cannot sync the journal's %016llx.segment",
                                    (unsigned long long)segment->start);
+        }
         ++*syncs;
     }
     return STATUS_OK;

@@ -6,7 +6,9 @@
 
 #include "tests/schemas/hex.h"
 
-static span_t records_of(const batch_t *batch) { return span_of(batch->records, batch->records_bytes); }
+static span_t records_of(const batch_t *batch) {
+    return span_of(batch->records, batch->records_bytes);
+}
 
 static span_t repeated(uint8_t byte, size_t count) {
     static uint8_t bytes[BATCH_RECORDS_BYTES];
@@ -16,16 +18,16 @@ static span_t repeated(uint8_t byte, size_t count) {
 
 Test(batch, a_damaged_record_ends_the_reading_and_stays_in_rest) {
     static const char *const damaged[] = {
-        "01 00 0100 01000000 6b",       /* shorter than it says */
-        "01 00 0100 00000000",          /* no key */
-        "01 00 0000 01000000 76",       /* a key of no bytes */
-        "00 00 0100 00000000 6b",       /* op 0 */
-        "03 00 0100 00000000 6b",       /* op 3 */
-        "01 01 0100 00000000 6b",       /* the zero is not */
-        "02 00 0100 01000000 6b76",     /* a delete with a value */
-        "01 00 0002 00000000 6b",       /* a key of 512 bytes */
-        "01 00 0100 ffffffff 6b76",     /* a value of 4 GiB */
-        "01 00 0100 000000",            /* not even a header */
+        "01 00 0100 01000000 6b",   /* shorter than it says */
+        "01 00 0100 00000000",      /* no key */
+        "01 00 0000 01000000 76",   /* a key of no bytes */
+        "00 00 0100 00000000 6b",   /* op 0 */
+        "03 00 0100 00000000 6b",   /* op 3 */
+        "01 01 0100 00000000 6b",   /* the zero is not */
+        "02 00 0100 01000000 6b76", /* a delete with a value */
+        "01 00 0002 00000000 6b",   /* a key of 512 bytes */
+        "01 00 0100 ffffffff 6b76", /* a value of 4 GiB */
+        "01 00 0100 000000",        /* not even a header */
     };
     for (size_t i = 0; i < ARRAY_LENGTH(damaged); i++) {
         uint8_t bytes[64];

@@ -22,8 +22,6 @@
 #include <limits.h>
 
 #define GROUP_BATCHES 128 /* written with one call */
-#define CLOSING_BYTES JOURNAL_ALIGN
-#define UNWRITTEN_BYTES JOURNAL_ALIGN
 
 static const uint8_t zeros[JOURNAL_BLOCK];
 
@@ -264,8 +262,8 @@ status_t journal_close_header(journal_t *self) {
     if (self->closed) {
         return STATUS_OK;
     }
-    CHECK(self->position + CLOSING_BYTES + UNWRITTEN_BYTES <= segment_list_end(&self->segments),
-          "position %" PRIu64 ", end %" PRIu64, self->position, segment_list_end(&self->segments));
+    CHECK(self->position + 2 * JOURNAL_ALIGN <= segment_list_end(&self->segments), "position %" PRIu64 ", end %" PRIu64,
+          self->position, segment_list_end(&self->segments));
     self->end = self->position;
     gather_header(self, 0, (journal_header_t){0}, zeros);
     return finish(self, write_gathered(self, self->position), true);
@@ -288,8 +286,7 @@ uint64_t journal_position(const journal_t *self) {
 }
 
 uint64_t journal_room(const journal_t *self) {
-    uint64_t left = segment_list_end(&self->segments) - self->position;
-    return left > CLOSING_BYTES + UNWRITTEN_BYTES ? left - CLOSING_BYTES - UNWRITTEN_BYTES : 0;
+    return journal_room_between(self->position, segment_list_end(&self->segments));
 }
 
 const char *journal_error(const journal_t *self) {

@@ -43,6 +43,13 @@ static inline uint64_t journal_align(uint64_t bytes) {
     return (bytes + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
 }
 
+/* What of the stream may be filled with batches: a closing header must fit behind them, and the last unit stays
+   unwritten (journal.h says why). */
+static inline uint64_t journal_room_between(uint64_t position, uint64_t end) {
+    uint64_t kept = 2 * JOURNAL_ALIGN;
+    return end > position + kept ? end - position - kept : 0;
+}
+
 /* Position behind the batch. */
 static inline uint64_t journal_header_end(const journal_header_t *self) {
     return self->position + journal_align(JOURNAL_HEADER_BYTES + (uint64_t)self->records_bytes);

@@ -157,6 +157,10 @@ uint64_t segments_end(const segments_t *self) {
     return segment_list_end(&self->list);
 }
 
+uint64_t segments_room(const segments_t *self, uint64_t position) {
+    return journal_room_between(position, segments_end(self));
+}
+
 const char *segments_error(const segments_t *self) {
     return self->error;
 }

@@ -26,6 +26,9 @@ MUST_USE status_t segments_prepare(segments_t *self, uint64_t *start, uint64_t *
 size_t segments_count(const segments_t *self);
 /* Position behind the last segment. */
 uint64_t segments_end(const segments_t *self);
+/* What journal_room is once the journal has all these segments and stands at `position`: who makes segments until there
+   is room compares with this, or the journal asks again for what the keeper thinks it has. */
+uint64_t segments_room(const segments_t *self, uint64_t position);
 /* What went wrong last, for the log. */
 const char *segments_error(const segments_t *self);
 

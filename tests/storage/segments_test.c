@@ -238,6 +238,22 @@ Test(segments, a_new_segment_has_its_name_only_when_all_of_it_is_synced) {
     cr_assert_eq(disk.log_count, rename + 2);
 }
 
+Test(segments, both_sides_count_the_same_room) {
+    fixture_must_open(&fixture);
+    must_open(SEGMENT);
+    uint64_t position;
+    do {
+        position = journal_position(fixture.journal);
+        cr_assert_eq(segments_room(segments, position), journal_room(fixture.journal));
+        if (journal_room(fixture.journal) >= 1024) {
+            append_one(&fixture, 1, 600);
+        } else {
+            cr_assert_eq(journal_close_header(fixture.journal), STATUS_OK);
+        }
+    } while (journal_position(fixture.journal) != position);
+    cr_assert_eq(journal_room(fixture.journal), 0);
+}
+
 /* A life of the journal in which the process dies at each of its calls, once with the power. */
 
 static status_t live(void) {

@@ -31,6 +31,7 @@ typedef struct round {
     const memtable_entry_t *next;
     uint64_t through, generation; /* where it ends */
     uint64_t batches[SHARDS_MAX]; /* highest batch number of each shard */
+    bool exact;                   /* the store is just as its position says, not ahead of it */
     char error[128];
 } round_t;
 
@@ -51,6 +52,15 @@ static status_t damaged(round_t *self, const journal_batch_t *batch, const char 
     return STATUS_INTERNAL;
 }
 
+/* A fresh key that is deleted within the round never reaches the store. Not so in recovery: a round that a crash cut
+   short may have brought it there already. */
+static void take(round_t *self, const log_record_t *record) {
+    if (record->op == RECORD_PUT_FRESH && self->exact)
+        memtable_put_fresh(self->memtable, record->key, record->value, 0);
+    else if (record->op != RECORD_DELETE || !memtable_remove_fresh(self->memtable, record->key))
+        memtable_put(self->memtable, record->key, record->value, 0);
+}
+
 /* The order of visits is the order of writes, so the memtable needs no batch numbers. */
 static status_t round_collect(round_t *self, const journal_batch_t *batch) {
     if (batch->shard >= SHARDS_MAX)
@@ -58,7 +68,7 @@ static status_t round_collect(round_t *self, const journal_batch_t *batch) {
     span_t rest = batch->records;
     log_record_t record;
     while (log_record_next(&rest, &record))
-        memtable_put(self->memtable, record.key, record.value, 0);
+        take(self, &record);
     if (rest.len != 0)
         return damaged(self, batch, "has a damaged record");
     if (batch->number > self->batches[batch->shard])
@@ -146,11 +156,11 @@ void applier_told(applier_t *self, uint64_t synced_through, uint64_t generation,
     self->memtable_bytes = memtable_bytes;
 }
 
-/* A shard without work does not forget what the last round applied; a round for a tail too short to be what fills the
-   memtables would only follow upon the last one for ever. */
+/* Memtables also hold what the last round applied, until their shards work again. A tail that could not even fill one
+   shard's part is no reason for a round: it would only be followed by the next, for ever. */
 static bool memtables_full(const applier_t *self) {
     size_t full = self->options.memtable_bytes_max;
-    return self->memtable_bytes >= full && applier_lag(self) >= full / ENTRY_BYTES_PER_RECORD_BYTE;
+    return self->memtable_bytes >= full && applier_lag(self) >= full / SHARDS_MAX / ENTRY_BYTES_PER_RECORD_BYTE;
 }
 
 bool applier_due(const applier_t *self) {
@@ -181,6 +191,7 @@ static void round_init(applier_t *self) {
         .memtable = memtable_new(),
         .through = self->synced_through,
         .generation = self->generation,
+        .exact = true,
     };
     if (meta.generation == self->generation)
         memcpy(self->round.batches, meta.batches, sizeof(meta.batches));

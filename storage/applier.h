@@ -28,8 +28,8 @@ void applier_destroy(applier_t **self_p);
 
 /* Tells what is durable by now and how much the shards hold. */
 void applier_told(applier_t *self, uint64_t synced_through, uint64_t generation, uint64_t memtable_bytes);
-/* Is there a slice to do now? Not for memtables alone when the tail is too short to be what fills them: shards forget
-   what was applied only when they work. */
+/* Is there a slice to do now? Not for memtables alone when the tail could not even fill one shard's: then what they
+   hold was applied already, and their shards have not worked since. */
 bool applier_due(const applier_t *self);
 /* Does one slice (the first of a round also reads the tail), due or not, if anything lags. OK; STORAGE_FULL: no space,
    nothing changed, try later; INTERNAL: stop the server, applier_error() says why. */

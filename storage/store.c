@@ -20,6 +20,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "storage/file.h"
 #include "storage/store_inside.h"
 
 enum {
@@ -119,11 +120,11 @@ static int open_environment(store_t *self, const char *dir, size_t map_bytes) {
 
 /* New files are there after a power failure only when their folder was synced too. */
 static int sync_folder(const char *dir) {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    int code = fsync(fd) == 0 ? 0 : errno;
-    close(fd);
+    int folder = -1;
+    int code = folder_open(dir, &folder);
+    if (code == 0)
+        code = folder_sync(folder);
+    file_close(&folder);
     return code;
 }
 

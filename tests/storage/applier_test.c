@@ -9,8 +9,8 @@
 
 #include "storage/memtable.h"
 #include "tests/storage/faults.h"
-#include "tests/storage/folder.h"
 #include "tests/storage/random.h"
+#include "tests/storage/scratch.h"
 
 enum { MAP_BYTES = 256 << 20, GENERATION = 3, TAIL_BYTES_MAX = 1 << 20, MEMTABLE_BYTES_MAX = 1 << 20 };
 
@@ -74,14 +74,14 @@ static void write_text(const char *key, const char *value) {
         batch_put(writing, span_text(key), span_text(value));
 }
 
-static folder_t folder;
+static scratch_t scratch;
 static store_t *store;
 static store_reader_t *reader;
 static applier_t *applier;
 
 static void open_store(void) {
     char error[256] = "";
-    cr_assert_eq(store_open(folder.path, MAP_BYTES, &store, error, sizeof(error)), STATUS_OK, "%s", error);
+    cr_assert_eq(store_open(scratch.path, MAP_BYTES, &store, error, sizeof(error)), STATUS_OK, "%s", error);
     cr_assert_eq(store_reader_open(store, &reader), STATUS_OK);
 }
 
@@ -108,14 +108,14 @@ static void reopen(size_t slice_records) {
 }
 
 static void setup(void) {
-    folder = folder_new();
+    scratch = scratch_new();
     writing = batch_new(0);
     open_all(2);
 }
 
 static void teardown(void) {
     close_all();
-    folder_remove(&folder);
+    scratch_remove(&scratch);
     batch_destroy(&writing);
     for (size_t i = 0; i < journal_batches; i++)
         free(journal[i].bytes);

@@ -3,21 +3,21 @@
 
 #include <criterion/criterion.h>
 
-#include "tests/storage/folder.h"
 #include "tests/storage/random.h"
+#include "tests/storage/scratch.h"
 
 enum { MAP_BYTES = 64 << 20 };
 
 static const span_t ABSENT;
 
-static folder_t folder;
+static scratch_t scratch;
 static store_t *store;
 static view_t view;
 
 static void setup(void) {
     char error[256] = "";
-    folder = folder_new();
-    cr_assert_eq(store_open(folder.path, MAP_BYTES, &store, error, sizeof(error)), STATUS_OK, "%s", error);
+    scratch = scratch_new();
+    cr_assert_eq(store_open(scratch.path, MAP_BYTES, &store, error, sizeof(error)), STATUS_OK, "%s", error);
     cr_assert_eq(store_reader_open(store, &view.reader), STATUS_OK);
     view.memtable = memtable_new();
 }
@@ -26,7 +26,7 @@ static void teardown(void) {
     memtable_destroy(&view.memtable);
     store_reader_close(&view.reader);
     store_destroy(&store);
-    folder_remove(&folder);
+    scratch_remove(&scratch);
 }
 
 TestSuite(view, .init = setup, .fini = teardown);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Answers. Rows are dropped in groups, when a partition holds TRIM_COUNT of a session: one write of the mark (id 0)
- * then pays for many deletes.
+ * then pays for many deletes. Most live shorter than the memtable takes to reach the store; written as fresh and dropped,
+ * they vanish on the way. A dropped row may be met once more (writer_drop); then its id is below the mark, which is looked at first.
  */
 #include "actors/answers.h"
 
@@ -162,9 +163,10 @@ static status_t find_kept(const answers_t *self, const request_t *request, answe
     return STATUS_OK;
 }
 
-static void put_row(answers_t *self, writer_t *writer, const store_key_t *key, size_t body_bytes) {
+/* The row whose body stands in scratch. */
+static span_t row(answers_t *self, const store_key_t *key, size_t body_bytes) {
     cell_seal(self->scratch, store_key_span(key), 0, 0, body_bytes);
-    writer_put(writer, store_key_span(key), span_of(self->scratch, CELL_HEADER_BYTES + body_bytes));
+    return span_of(self->scratch, CELL_HEADER_BYTES + body_bytes);
 }
 
 /* Deletes the rows below entry->lowest, at most ANSWERS_TRIMMED_MAX, and keeps the mark. */
@@ -188,13 +190,13 @@ static void trim(answers_t *self, writer_t *writer, entry_t *entry) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        writer_delete(writer, store_key_span(&doomed[i]));
+        writer_drop(writer, store_key_span(&doomed[i]));
     }
     entry->count -= count;
     uint64_t lowest = htole64(entry->lowest);
     memcpy(self->scratch + CELL_HEADER_BYTES, &lowest, sizeof lowest);
     store_key_answer(&from, entry->place.partition, entry->place.session, 0);
-    put_row(self, writer, &from, sizeof lowest);
+    writer_put(writer, store_key_span(&from), row(self, &from, sizeof lowest));
 }
 
 status_t answers_check(answers_t *self, writer_t *writer, const request_t *request, answers_verdict_t *verdict,
@@ -238,7 +240,7 @@ void answers_keep(answers_t *self, writer_t *writer, const request_t *request, u
     self->scratch[CELL_HEADER_BYTES] = type;
     memcpy(self->scratch + CELL_HEADER_BYTES + 1, body.ptr, body.len);
     store_key_answer(&key, request->partition, request->session, request->id);
-    put_row(self, writer, &key, 1 + body.len);
+    writer_put_fresh(writer, store_key_span(&key), row(self, &key, 1 + body.len));
     entry->count++;
     if (request->id > entry->highest) {
         entry->highest = request->id;

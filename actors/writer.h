@@ -26,6 +26,22 @@ static inline void writer_delete(writer_t *self, span_t key) {
     memtable_put(self->memtable, key, (span_t){0}, self->number);
 }
 
+/* Writes a key that never was, as the caller knows. */
+static inline void writer_put_fresh(writer_t *self, span_t key, span_t value) {
+    batch_put_fresh(self->batch, key, value);
+    memtable_put_fresh(self->memtable, key, value, self->number);
+}
+
+/* Deletes a key that means nothing to anybody any more. Cheaper than writer_delete where the key is fresh: it leaves no
+   tombstone, so that until this batch is applied a reader may meet it again, if the applier was just writing it. Ends a
+   mark. */
+static inline void writer_drop(writer_t *self, span_t key) {
+    batch_delete(self->batch, key);
+    if (!memtable_remove_fresh(self->memtable, key)) {
+        memtable_put(self->memtable, key, (span_t){0}, self->number);
+    }
+}
+
 static inline void writer_mark(writer_t *self) {
     self->mark_bytes = self->batch->records_bytes;
     self->mark_count = self->batch->record_count;

@@ -71,6 +71,10 @@ void batch_put(batch_t *self, span_t key, span_t value) {
     append(self, RECORD_PUT, key, value);
 }
 
+void batch_put_fresh(batch_t *self, span_t key, span_t value) {
+    append(self, RECORD_PUT_FRESH, key, value);
+}
+
 void batch_delete(batch_t *self, span_t key) {
     append(self, RECORD_DELETE, key, (span_t){0});
 }
@@ -83,7 +87,8 @@ bool log_record_next(span_t *rest, log_record_t *record) {
     size_t key_bytes = little_endian_get_u16(from + 2);
     size_t value_bytes = little_endian_get_u32(from + 4);
     size_t body_bytes = rest->len - RECORD_HEADER_BYTES;
-    bool known = (from[0] == RECORD_PUT || (from[0] == RECORD_DELETE && value_bytes == 0)) && from[1] == 0;
+    bool put = from[0] == RECORD_PUT || from[0] == RECORD_PUT_FRESH;
+    bool known = (put || (from[0] == RECORD_DELETE && value_bytes == 0)) && from[1] == 0;
     bool fits = key_bytes >= 1 && key_bytes <= LMDB_KEY_BYTES_MAX && key_bytes <= body_bytes &&
                 value_bytes <= body_bytes - key_bytes;
     if (!known || !fits) {

@@ -6,7 +6,7 @@
  *
  * Records, back to back, as they stand in the journal (little endian):
  *
- *   +0 u8  op: 1 put, 2 delete
+ *   +0 u8  op: 1 put, 2 delete, 3 put of a fresh key: one that was neither in memtable nor store
  *   +1 u8  zero
  *   +2 u16 key bytes
  *   +4 u32 value bytes (0 for delete)
@@ -20,7 +20,7 @@
 #include "schemas/limits.h"
 #include "schemas/status.h"
 
-typedef enum record_op { RECORD_PUT = 1, RECORD_DELETE = 2 } record_op_t;
+typedef enum record_op { RECORD_PUT = 1, RECORD_DELETE = 2, RECORD_PUT_FRESH = 3 } record_op_t;
 
 typedef struct batch {
     uint8_t *records; /* BATCH_RECORDS_BYTES */
@@ -48,6 +48,8 @@ void batch_reset(batch_t *self);
 bool batch_has_room(const batch_t *self);
 /* CHECK that the record fits and that the key has 1 to LMDB_KEY_BYTES_MAX bytes. */
 void batch_put(batch_t *self, span_t key, span_t value);
+/* The writer vouches that there is no such key: a delete soon after makes both vanish before they reach the store. */
+void batch_put_fresh(batch_t *self, span_t key, span_t value);
 void batch_delete(batch_t *self, span_t key);
 
 /* Takes the first record off `rest`; the value of a delete is absent. False at the end, which is an empty rest, and at

@@ -2,7 +2,8 @@
 /*
  * An entry hangs in two structures at once: a red-black tree by key, for points and ranges, and a queue by age, oldest
  * batch first, so that forgetting takes from the head and costs what it drops. A key written again moves to the tail:
- * its newest write may not be in the store yet, whatever batch wrote it before.
+ * its newest write may not be in the store yet, whatever batch wrote it before. There is one tree for each first byte of
+ * the keys (that is the partition): the way down a small tree touches less memory, and that is what a lookup costs.
  *
  *   one malloc:  memtable_entry_t │ tree links │ queue links │ key bytes      another: value bytes
  *
@@ -23,6 +24,7 @@ typedef struct entry {
     memtable_entry_t seen; /* what callers see; first, so that the pointers convert */
     RB_ENTRY(entry) node;
     TAILQ_ENTRY(entry) age;
+    bool fresh; /* the store has no such key */
     uint8_t key[];
 } entry_t;
 
@@ -37,8 +39,10 @@ typedef struct undo { /* what one write replaced */
 RB_HEAD(tree, entry);
 TAILQ_HEAD(queue, entry);
 
+enum { TREES = 256 };
+
 struct memtable {
-    struct tree tree;
+    struct tree trees[TREES]; /* by the first byte of the key */
     struct queue queue; /* oldest batch first */
     size_t count;
     size_t bytes;    /* of what the tree holds; undos are bounded by one turn and not counted */
@@ -54,6 +58,22 @@ static int entry_compare(const entry_t *a, const entry_t *b) {
 
 RB_GENERATE_INTERNAL(tree, entry, node, entry_compare, __attribute__((unused)) static)
 
+static size_t tree_index(span_t key) {
+    return key.len == 0 ? 0 : key.ptr[0];
+}
+
+static struct tree *tree_of(const memtable_t *self, span_t key) {
+    return (struct tree *)&self->trees[tree_index(key)];
+}
+
+/* The first entry of the trees from `index` on. */
+static entry_t *first_from(const memtable_t *self, size_t index) {
+    for (; index < TREES; index++)
+        if (!RB_EMPTY(&self->trees[index]))
+            return RB_MIN(tree, (struct tree *)&self->trees[index]);
+    return NULL;
+}
+
 static void *allocate(size_t bytes) {
     void *block = malloc(bytes);
     CHECK(block != NULL, "out of memory for %zu bytes", bytes);
@@ -67,7 +87,7 @@ static size_t block_bytes(size_t size) {
 }
 
 static size_t key_cost(span_t key) {
-    return block_bytes(sizeof(entry_t) + key.len);
+    return block_bytes(offsetof(entry_t, key) + key.len);
 }
 
 static size_t value_cost(span_t value) {
@@ -89,10 +109,11 @@ static void value_free(span_t value) {
 }
 
 static entry_t *entry_new(span_t key) {
-    entry_t *entry = allocate(sizeof(entry_t) + key.len);
+    entry_t *entry = allocate(offsetof(entry_t, key) + key.len);
     if (key.len > 0)
         memcpy(entry->key, key.ptr, key.len);
     entry->seen = (memtable_entry_t){.key = span_of(entry->key, key.len)};
+    entry->fresh = false;
     return entry;
 }
 
@@ -103,7 +124,7 @@ static void entry_free(entry_t *entry) {
 
 /* Takes the entry out of both structures and frees it. */
 static void drop(memtable_t *self, entry_t *entry) {
-    RB_REMOVE(tree, &self->tree, entry);
+    RB_REMOVE(tree, tree_of(self, entry->seen.key), entry);
     TAILQ_REMOVE(&self->queue, entry, age);
     self->count -= 1;
     self->bytes -= key_cost(entry->seen.key) + value_cost(entry->seen.value);
@@ -121,7 +142,8 @@ static void settle(memtable_t *self) {
 memtable_t *memtable_new(void) {
     memtable_t *self = allocate(sizeof(*self));
     *self = (memtable_t){.marked = false};
-    RB_INIT(&self->tree);
+    for (size_t i = 0; i < TREES; i++)
+        RB_INIT(&self->trees[i]);
     TAILQ_INIT(&self->queue);
     return self;
 }
@@ -140,7 +162,7 @@ void memtable_destroy(memtable_t **self_p) {
 static entry_t *find(const memtable_t *self, span_t key) {
     entry_t probe;
     probe.seen.key = key;
-    return RB_FIND(tree, (struct tree *)&self->tree, &probe);
+    return RB_FIND(tree, tree_of(self, key), &probe);
 }
 
 static void remember(memtable_t *self, entry_t *entry, bool added) {
@@ -156,7 +178,7 @@ static void remember(memtable_t *self, entry_t *entry, bool added) {
 
 static entry_t *add(memtable_t *self, span_t key) {
     entry_t *entry = entry_new(key);
-    RB_INSERT(tree, &self->tree, entry);
+    RB_INSERT(tree, tree_of(self, key), entry);
     self->count += 1;
     self->bytes += key_cost(key);
     if (self->marked)
@@ -174,19 +196,38 @@ static void supersede(memtable_t *self, entry_t *entry) {
     TAILQ_REMOVE(&self->queue, entry, age);
 }
 
-void memtable_put(memtable_t *self, span_t key, span_t value, uint64_t batch) {
+static void put(memtable_t *self, span_t key, span_t value, uint64_t batch, bool fresh) {
     CHECK(batch >= self->newest, "batch %llu after %llu", (unsigned long long)batch, (unsigned long long)self->newest);
     span_t copy = value_copy(value); /* first: it may lie in the value that it replaces */
     entry_t *entry = find(self, key);
-    if (entry == NULL)
+    if (entry == NULL) {
         entry = add(self, key);
-    else
+        entry->fresh = fresh;
+    } else {
         supersede(self, entry);
+    }
     entry->seen.value = copy;
     entry->seen.batch = batch;
     TAILQ_INSERT_TAIL(&self->queue, entry, age);
     self->bytes += value_cost(copy);
     self->newest = batch;
+}
+
+void memtable_put(memtable_t *self, span_t key, span_t value, uint64_t batch) {
+    put(self, key, value, batch, false);
+}
+
+void memtable_put_fresh(memtable_t *self, span_t key, span_t value, uint64_t batch) {
+    put(self, key, value, batch, true);
+}
+
+bool memtable_remove_fresh(memtable_t *self, span_t key) {
+    entry_t *entry = find(self, key);
+    if (entry == NULL || !entry->fresh)
+        return false;
+    settle(self);
+    drop(self, entry);
+    return true;
 }
 
 const memtable_entry_t *memtable_get(const memtable_t *self, span_t key) {
@@ -197,13 +238,16 @@ const memtable_entry_t *memtable_get(const memtable_t *self, span_t key) {
 const memtable_entry_t *memtable_seek(const memtable_t *self, span_t key) {
     entry_t probe;
     probe.seen.key = key;
-    entry_t *entry = RB_NFIND(tree, (struct tree *)&self->tree, &probe);
+    entry_t *entry = RB_NFIND(tree, tree_of(self, key), &probe);
+    if (entry == NULL)
+        entry = first_from(self, tree_index(key) + 1);
     return entry == NULL ? NULL : &entry->seen;
 }
 
 const memtable_entry_t *memtable_next(const memtable_t *self, const memtable_entry_t *entry) {
-    (void)self;
-    entry_t *next = RB_NEXT(tree, &self->tree, (entry_t *)entry);
+    entry_t *next = RB_NEXT(tree, tree_of(self, entry->key), (entry_t *)entry);
+    if (next == NULL)
+        next = first_from(self, tree_index(entry->key) + 1);
     return next == NULL ? NULL : &next->seen;
 }
 
@@ -269,8 +313,9 @@ static size_t check_subtree(const entry_t *entry, const entry_t *parent) {
 
 static void check_order(const memtable_t *self) {
     size_t count = 0, bytes = 0;
-    entry_t *before = NULL, *entry;
-    RB_FOREACH(entry, tree, (struct tree *)&self->tree) {
+    const entry_t *before = NULL;
+    for (const memtable_entry_t *seen = memtable_seek(self, (span_t){0}); seen != NULL; seen = memtable_next(self, seen)) {
+        const entry_t *entry = (const entry_t *)seen;
         CHECK(before == NULL || entry_compare(before, entry) < 0, "keys out of order at %zu", count);
         count += 1;
         bytes += key_cost(entry->seen.key) + value_cost(entry->seen.value);
@@ -295,7 +340,8 @@ static void check_ages(const memtable_t *self) {
 }
 
 void memtable_check(const memtable_t *self) {
-    check_subtree(RB_ROOT(&self->tree), NULL);
+    for (size_t i = 0; i < TREES; i++)
+        check_subtree(RB_ROOT(&self->trees[i]), NULL);
     check_order(self);
     check_ages(self);
     CHECK(self->marked || self->undo_count == 0, "%zu undos without a mark", self->undo_count);

@@ -27,6 +27,11 @@ void memtable_destroy(memtable_t **self_p);
 /* Copies key and value (both may lie in this memtable). A value with ptr NULL deletes (leaves a tombstone). batch never
    goes down. */
 void memtable_put(memtable_t *self, span_t key, span_t value, uint64_t batch);
+/* The same for a key that is neither in this map nor in the store, as the caller knows. */
+void memtable_put_fresh(memtable_t *self, span_t key, span_t value, uint64_t batch);
+/* If the key came with memtable_put_fresh and was not forgotten since, it goes without leaving a tombstone: true. Else
+   nothing changes. Ends a mark: what was written so far stands. */
+bool memtable_remove_fresh(memtable_t *self, span_t key);
 /* The entry of exactly this key (value or tombstone), or NULL. */
 const memtable_entry_t *memtable_get(const memtable_t *self, span_t key);
 /* The first entry whose key is ≥ key, or NULL. */

@@ -132,7 +132,7 @@ static inline void fixture_write(fixture_t *self, const uint64_t numbers[SHARDS_
     log_record_t record;
     FIXTURE_OK(store_begin(self->store));
     while (log_record_next(&rest, &record)) {
-        FIXTURE_OK(record.op == RECORD_PUT ? store_put(self->store, record.key, record.value)
+        FIXTURE_OK(record.op != RECORD_DELETE ? store_put(self->store, record.key, record.value)
                                            : store_delete(self->store, record.key));
     }
     cr_assert_eq(rest.len, 0);

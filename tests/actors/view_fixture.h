@@ -53,7 +53,7 @@ static inline void view_fixture_apply(view_fixture_t *self) {
     log_record_t record;
     cr_assert_eq(store_begin(self->store), STATUS_OK);
     while (log_record_next(&rest, &record)) {
-        cr_assert_eq(record.op == RECORD_PUT ? store_put(self->store, record.key, record.value)
+        cr_assert_eq(record.op != RECORD_DELETE ? store_put(self->store, record.key, record.value)
                                              : store_delete(self->store, record.key),
                      STATUS_OK);
     }

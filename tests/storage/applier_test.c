@@ -434,6 +434,36 @@ Test(applier, large_values_end_a_slice_before_its_number_of_records) {
     cr_assert_eq(store_entries(reader), 600);
 }
 
+Test(applier, a_fresh_key_that_is_deleted_in_its_round_never_reaches_the_store) {
+    batch_put_fresh(writing, span_text("ka"), span_text("1"));
+    batch_put_fresh(writing, span_text("kb"), span_text("2"));
+    write_text("ka", NULL);
+    append(0);
+    tell();
+    step();
+    assert_store("kb=2 ");
+    write_text("kb", NULL); /* in a later round it is a key like others */
+    append(0);
+    tell();
+    finish();
+    assert_store("");
+    assert_counts_agree();
+}
+
+Test(applier, a_key_that_was_deleted_before_it_came_fresh_is_deleted_again) {
+    write_text("ka", "old");
+    append(0);
+    tell();
+    finish();
+    write_text("ka", NULL);
+    batch_put_fresh(writing, span_text("ka"), span_text("new"));
+    write_text("ka", NULL);
+    append(0);
+    tell();
+    finish();
+    assert_store("");
+}
+
 static recovery_t *recover(void) {
     recovery_t *recovery = recovery_new();
     for (size_t i = 0; i < journal_batches; i++)
@@ -512,6 +542,21 @@ Test(applier, recovery_on_a_full_disk_uses_the_space_inside_the_file) {
     fault_of_write = 0;
     recovery_destroy(&recovery);
     assert_store("ka=1 kb=2 kc=3 kd=4 ke=5 ");
+}
+
+/* The crash may have come after the slice that brought the fresh key into the store. */
+Test(applier, recovery_deletes_also_what_came_fresh) {
+    write_text("ka", "ghost");
+    append(0);
+    tell();
+    finish();
+    batch_put_fresh(writing, span_text("ka"), span_text("ghost"));
+    write_text("ka", NULL);
+    append(0);
+    recovery_t *recovery = recover();
+    cr_assert_eq(recovery_apply(recovery, store, journal_end, GENERATION + 1), STATUS_OK);
+    recovery_destroy(&recovery);
+    assert_store("");
 }
 
 Test(applier, recovery_refuses_a_damaged_record) {

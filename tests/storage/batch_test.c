@@ -22,7 +22,7 @@ Test(batch, a_damaged_record_ends_the_reading_and_stays_in_rest) {
         "01 00 0100 00000000",      /* no key */
         "01 00 0000 01000000 76",   /* a key of no bytes */
         "00 00 0100 00000000 6b",   /* op 0 */
-        "03 00 0100 00000000 6b",   /* op 3 */
+        "04 00 0100 00000000 6b",   /* op 4 */
         "01 01 0100 00000000 6b",   /* the zero is not */
         "02 00 0100 01000000 6b76", /* a delete with a value */
         "01 00 0002 00000000 6b",   /* a key of 512 bytes */

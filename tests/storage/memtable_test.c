@@ -94,6 +94,27 @@ Test(memtable, forget_never_drops_a_newer_write) {
     cr_assert_eq(memtable_bytes(memtable), 0);
 }
 
+Test(memtable, only_a_fresh_key_goes_without_a_tombstone) {
+    put("old", "value", 1);
+    memtable_put_fresh(memtable, span_text("new"), span_text("value"), 1);
+    memtable_put_fresh(memtable, span_text("old"), span_text("again"), 2); /* was there: the store may have it */
+    put("new", "again", 2);
+    cr_assert_not(memtable_remove_fresh(memtable, span_text("old")));
+    cr_assert_not(memtable_remove_fresh(memtable, span_text("never")));
+    cr_assert(memtable_remove_fresh(memtable, span_text("new")));
+    assert_value("old", "again");
+    assert_absent("new");
+    cr_assert_eq(memtable_count(memtable), 1);
+    memtable_check(memtable);
+}
+
+Test(memtable, what_was_forgotten_is_not_fresh_any_more) {
+    memtable_put_fresh(memtable, span_text("key"), span_text("value"), 1);
+    memtable_forget(memtable, 1);
+    put("key", "value", 2);
+    cr_assert_not(memtable_remove_fresh(memtable, span_text("key")));
+}
+
 Test(memtable, a_turn_that_stands_is_not_undone_by_the_next) {
     memtable_mark(memtable);
     put("a", "1", 1);

@@ -34,11 +34,23 @@ const char *doran_code_name(doran_code_t code) {
     return (unsigned)code < STATUS_COUNT ? status_code((status_t)code) : "unknown";
 }
 
+static bool options_valid(const doran_options_t *options, char *error, size_t error_bytes) {
+    const char *problem = NULL;
+    if (options->in_flight_max > IN_FLIGHT_MAX) {
+        problem = "in_flight_max is at most 4,096.";
+    } else if (options->session != NULL && options->next_id == 0) {
+        problem = "A session needs next_id: a number that was used before would get the answer from before.";
+    }
+    if (problem != NULL) {
+        snprintf(error, error_bytes, "%s", problem);
+    }
+    return problem == NULL;
+}
+
 doran_t *client_open(const doran_options_t *options, const client_tuning_t *tuning, char *error, size_t error_bytes) {
     client_tuning_t none = {0};
     tuning = tuning != NULL ? tuning : &none;
-    if (options->in_flight_max > IN_FLIGHT_MAX || sodium_init() < 0) {
-        snprintf(error, error_bytes, "in_flight_max is at most %d.", IN_FLIGHT_MAX);
+    if (sodium_init() < 0 || !options_valid(options, error, error_bytes)) {
         return NULL;
     }
     connection_t *connection = connection_new(options, tuning->transport, error, error_bytes);
@@ -47,7 +59,7 @@ doran_t *client_open(const doran_options_t *options, const client_tuning_t *tuni
     }
     doran_t *self = calloc(1, sizeof *self);
     CHECK(self != NULL, "no memory");
-    self->next_id = options->session != NULL && options->next_id > 0 ? options->next_id : 1;
+    self->next_id = options->session != NULL ? options->next_id : 1;
     self->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
     uint32_t in_flight_max = options->in_flight_max > 0 ? options->in_flight_max : IN_FLIGHT;
     exchange_init(&self->exchange, connection, pending_table_new(in_flight_max), options->session);
@@ -108,10 +120,49 @@ static bool split_address(const char *text, address_t *address) {
     return address_kind_valid(address->kind);
 }
 
-/* Bytes that are not one map would spoil the other requests of the frame. */
-static bool is_map(doran_t *self, span_t body) {
+/* Is there room for one more container around what is on the tape? */
+static bool fits_one_deeper(const tape_t *tape) {
+    uint32_t ends[DEPTH_MAX], depth = 0; /* of the containers around token i */
+    for (uint32_t i = 0; i < tape->count; i++) {
+        while (depth > 0 && i >= ends[depth - 1]) {
+            depth -= 1;
+        }
+        const token_t *token = &tape->tokens[i];
+        if (token->type != TOKEN_ARRAY && token->type != TOKEN_MAP) {
+            continue;
+        }
+        if (depth == DEPTH_MAX - 1) {
+            return false;
+        }
+        ends[depth++] = token->next;
+    }
+    return true;
+}
+
+/* The server reads a frame up to the first thing that is no envelope, so a body that it cannot read would spoil the
+   other requests of its frame. */
+static doran_code_t check_body(doran_t *self, span_t body) {
     tape_t *tape = &self->exchange.tape;
-    return tape_read_whole(tape, body) == STATUS_OK && tape->tokens[0].type == TOKEN_MAP;
+    if (body.len > ENVELOPE_BYTES_MAX - ENVELOPE_OVERHEAD_BYTES - KIND_BYTES_MAX - KEY_BYTES_MAX - METHOD_BYTES_MAX) {
+        return DORAN_TOO_LARGE;
+    }
+    status_t status = tape_read_whole(tape, body);
+    if (status != STATUS_OK) {
+        return (doran_code_t)status;
+    }
+    if (tape->count > ELEMENTS_MAX - ENVELOPE_FIELDS - 1) {
+        return DORAN_TOO_LARGE;
+    }
+    return tape->tokens[0].type == TOKEN_MAP && fits_one_deeper(tape) ? DORAN_OK : DORAN_INVALID;
+}
+
+static bool is_method(span_t name) {
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] <= ' ' || name.ptr[i] > '~') {
+            return false;
+        }
+    }
+    return name.len > 0 && name.len <= METHOD_BYTES_MAX;
 }
 
 static doran_code_t submit(doran_t *self, const address_t *address, const char *method, span_t body,
@@ -119,14 +170,12 @@ static doran_code_t submit(doran_t *self, const address_t *address, const char *
     static const uint8_t empty_map[] = {0x80};
     body = body.ptr != NULL ? body : span_of(empty_map, sizeof empty_map);
     span_t name = span_text(method);
-    if (name.len == 0 || name.len > METHOD_BYTES_MAX) {
+    if (!is_method(name)) {
         return DORAN_UNKNOWN_METHOD;
     }
-    if (body.len > ENVELOPE_BYTES_MAX - ENVELOPE_OVERHEAD_BYTES - KIND_BYTES_MAX - KEY_BYTES_MAX - METHOD_BYTES_MAX) {
-        return DORAN_TOO_LARGE;
-    }
-    if (!is_map(self, body)) {
-        return DORAN_INVALID;
+    doran_code_t code = check_body(self, body);
+    if (code != DORAN_OK) {
+        return code;
     }
     uint64_t deadline_us = clock_us() + 1000 * (uint64_t)(timeout_ms > 0 ? timeout_ms : self->timeout_ms);
     *pending = pending_add(self->exchange.pending, self->next_id, address->kind, address->key, name, body, deadline_us);

@@ -90,28 +90,6 @@ static char *copy_or_null(const char *text) {
     return copy;
 }
 
-connection_t *connection_new(const doran_options_t *options, client_transport_t transport, char *error,
-                             size_t error_bytes) {
-    place_t place;
-    if (!place_find(&place, options, transport, error, error_bytes)) {
-        return NULL;
-    }
-    connection_t *self = calloc(1, sizeof *self);
-    CHECK(self != NULL, "no memory");
-    self->options = (doran_options_t){.data = copy_or_null(options->data),
-                                      .role = copy_or_null(options->role),
-                                      .endpoint = copy_or_null(options->endpoint),
-                                      .server_key = copy_or_null(options->server_key),
-                                      .public_key = copy_or_null(options->public_key),
-                                      .secret_key = copy_or_null(options->secret_key)};
-    self->transport = transport;
-    self->place = place;
-    place_wipe(&place);
-    self->context = client_context_acquire();
-    self->socket_fd = self->epoll_fd = self->alert_fd = -1;
-    return self;
-}
-
 static void close_socket(connection_t *self) {
     if (self->socket == NULL) {
         return;
@@ -198,7 +176,9 @@ bool connection_open(connection_t *self) {
     }
     set_options(socket, self->place.endpoint);
     if ((self->place.curve && !set_keys(socket, &self->place)) || zmq_connect(socket, self->place.endpoint) != 0) {
+        int problem = errno;
         zmq_close(socket);
+        errno = problem;
         return false;
     }
     size_t bytes = sizeof self->socket_fd;
@@ -212,13 +192,39 @@ bool connection_open(connection_t *self) {
     return true;
 }
 
+connection_t *connection_new(const doran_options_t *options, client_transport_t transport, char *error,
+                             size_t error_bytes) {
+    place_t place;
+    if (!place_find(&place, options, transport, error, error_bytes)) {
+        return NULL;
+    }
+    connection_t *self = calloc(1, sizeof *self);
+    CHECK(self != NULL, "no memory");
+    self->options = (doran_options_t){.data = copy_or_null(options->data),
+                                      .role = copy_or_null(options->role),
+                                      .endpoint = copy_or_null(options->endpoint),
+                                      .server_key = copy_or_null(options->server_key),
+                                      .public_key = copy_or_null(options->public_key),
+                                      .secret_key = copy_or_null(options->secret_key)};
+    self->transport = transport;
+    self->place = place;
+    place_wipe(&place);
+    self->context = client_context_acquire();
+    self->socket_fd = self->epoll_fd = self->alert_fd = -1;
+    if (!connection_open(self)) {
+        snprintf(error, error_bytes, "%s: %s.", self->place.endpoint, zmq_strerror(errno));
+        connection_destroy(&self);
+    }
+    return self;
+}
+
 bool connection_moved(const connection_t *self) {
     place_t place;
     char ignored[1];
     if (self->options.data == NULL || !place_find(&place, &self->options, self->transport, ignored, 0)) {
         return false;
     }
-    bool moved = !place_equal(&place, &self->place);
+    bool moved = place_moved(&self->place, &place);
     place_wipe(&place);
     return moved;
 }

@@ -12,14 +12,14 @@
 
 typedef struct connection connection_t;
 
-/* Copies the options. NULL with one sentence in error. Does not connect yet. */
+/* Copies the options and opens. NULL with one sentence in error. */
 connection_t *connection_new(const doran_options_t *options, client_transport_t transport, char *error,
                              size_t error_bytes);
 void connection_destroy(connection_t **self_p);
 
 /* Closes the socket, looks again where the server is, and opens a fresh one. False if there is no socket now. */
 bool connection_open(connection_t *self);
-/* Does the data folder name another place than the one we talk to? */
+/* Does the data folder name another server, or another place, than the one we talk to? */
 bool connection_moved(const connection_t *self);
 const char *connection_endpoint(const connection_t *self);
 

@@ -53,7 +53,7 @@ typedef struct exchange {
     tape_t tape;
 } exchange_t;
 
-/* Takes both. session NULL: a new one. Opens the connection. */
+/* Takes both, the connection open. session NULL: a new one. */
 void exchange_init(exchange_t *self, connection_t *connection, pending_table_t *pending, const uint8_t *session);
 void exchange_fini(exchange_t *self);
 

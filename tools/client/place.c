@@ -264,27 +264,37 @@ static bool is_ipc(const char *endpoint) {
     return strncmp(endpoint, "ipc://", strlen("ipc://")) == 0;
 }
 
+/* json: NULL if there is none. */
+static bool find_door(place_t *self, const doran_options_t *options, client_transport_t transport, const char *role,
+                      const char *json, failure_t *failure) {
+    if (options->endpoint == NULL && transport != TRANSPORT_TCP && find_ipc(self, options->data, role)) {
+        return true;
+    }
+    if (transport == TRANSPORT_IPC) {
+        return fail(failure, "No server runs on this folder: there is no socket %s/run/%s.", options->data, role);
+    }
+    if (json == NULL) {
+        return fail(failure, "No server runs on this folder: %s/run/dorand.json cannot be read.", options->data);
+    }
+    return find_tcp(self, options, json, failure) && read_keys(self, options->data, role, failure);
+}
+
 static bool find_in_data(place_t *self, const doran_options_t *options, client_transport_t transport,
                          failure_t *failure) {
     const char *role = options->role != NULL ? options->role : "operator";
     if (strlen(options->data) + strlen(role) + 32 > PATH_MAX || strchr(role, '/') != NULL) {
         return fail(failure, "The data folder or role is not a name.");
     }
-    if (options->endpoint == NULL && transport != TRANSPORT_TCP && find_ipc(self, options->data, role)) {
-        return true;
-    }
-    if (transport == TRANSPORT_IPC) {
-        return fail(failure, "There is no socket %s/run/%s: no server runs on this folder.", options->data, role);
-    }
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/run/dorand.json", options->data);
     char *json = read_file(path);
-    if (json == NULL) {
-        return fail(failure, "No server runs on this folder: %s cannot be read: %s.", path, strerror(errno));
+    const char *pid = json;
+    if (json != NULL && find_member(&pid, "pid")) {
+        self->pid = strtoull(pid, NULL, 10);
     }
-    bool found = find_tcp(self, options, json, failure);
+    bool found = find_door(self, options, transport, role, json, failure);
     free(json);
-    return found && read_keys(self, options->data, role, failure);
+    return found;
 }
 
 static bool take_endpoint(place_t *self, const doran_options_t *options, failure_t *failure) {
@@ -329,9 +339,11 @@ bool place_find(place_t *self, const doran_options_t *options, client_transport_
     return ready;
 }
 
-bool place_equal(const place_t *a, const place_t *b) {
-    return strcmp(a->endpoint, b->endpoint) == 0 && strcmp(a->server_key, b->server_key) == 0 &&
-           strcmp(a->public_key, b->public_key) == 0 && sodium_memcmp(a->secret_key, b->secret_key, Z85_BYTES) == 0;
+bool place_moved(const place_t *before, const place_t *now) {
+    return strcmp(before->endpoint, now->endpoint) != 0 || strcmp(before->server_key, now->server_key) != 0 ||
+           strcmp(before->public_key, now->public_key) != 0 ||
+           sodium_memcmp(before->secret_key, now->secret_key, Z85_BYTES) != 0 ||
+           (now->pid != 0 && now->pid != before->pid);
 }
 
 void place_wipe(place_t *self) {

@@ -22,13 +22,15 @@ typedef struct place {
     char server_key[Z85_BYTES + 1];
     char public_key[Z85_BYTES + 1];
     char secret_key[Z85_BYTES + 1]; /* wipe with place_wipe */
+    uint64_t pid;                   /* of the server that is there, as far as the data folder says; 0: unknown */
 } place_t;
 
 /* False with one sentence in error if the options make no sense or what they name cannot be read. */
 bool place_find(place_t *self, const doran_options_t *options, client_transport_t transport, char *error,
                 size_t error_bytes);
-/* The same server behind the same door? */
-bool place_equal(const place_t *a, const place_t *b);
+/* Is there, to be found at `now`, another door or another server than at `before`? A server that is not there just now
+   is none. */
+bool place_moved(const place_t *before, const place_t *now);
 void place_wipe(place_t *self);
 
 #endif

@@ -284,6 +284,11 @@ Test(client, lowest_unanswered_follows_the_answers) {
 
 Test(client, refuses_what_makes_no_sense_before_it_is_sent) {
     static uint8_t huge[ENVELOPE_BYTES_MAX + 1];
+    static uint8_t deep[3 + DEPTH_MAX - 1] = {0x81, 0xa1, 'a'}; /* within the limit here, beyond it in an envelope */
+    memset(deep + 3, 0x91, DEPTH_MAX - 1);
+    deep[sizeof deep - 1] = 0x90;
+    static uint8_t many[3 + 3 + ELEMENTS_MAX - 3] = {
+        0x81, 0xa1, 'a', 0xdc, (ELEMENTS_MAX - 3) >> 8, (ELEMENTS_MAX - 3) & 0xff};
     fake_server_t *server = fake_new();
     doran_t *client = open_client(server, (doran_options_t){.in_flight_max = 2});
     static const struct {
@@ -304,6 +309,9 @@ Test(client, refuses_what_makes_no_sense_before_it_is_sent) {
         {"echo/x", "echo", "\x81", 1, DORAN_INVALID},
         {"echo/x", "echo", "", 0, DORAN_INVALID},
         {"echo/x", "echo", huge, sizeof huge, DORAN_TOO_LARGE},
+        {"echo/x", "ech\xff", NULL, 0, DORAN_UNKNOWN_METHOD},
+        {"echo/x", "echo", deep, sizeof deep, DORAN_INVALID},
+        {"echo/x", "echo", many, sizeof many, DORAN_TOO_LARGE},
     };
     doran_reply_t reply;
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {

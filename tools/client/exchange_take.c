@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * In: pongs, which say whose session it is and whether the server still knows us, and answers.
+ *
+ * A session that the server no longer knows takes the memory of its answers along. What was sent in it is not sent
+ * again in the next one, since it might run twice.
+ */
+#include "tools/client/exchange_inside.h"
+
+#include "tools/client/clock.h"
+
+enum {
+    RETRY_US = 20 * MS,           /* after a refusal without a time, doubled each time ... */
+    RETRY_US_MAX = 2000 * MS,     /* ... up to this */
+    RETRY_AFTER_MS_MAX = 3600000, /* a server's wish is followed up to this */
+    HEARTBEAT_MS_MIN = 10,
+    HEARTBEAT_MS_MAX = 60000,
+    ERROR_BYTES_MAX = 512,
+    TEXT_BYTES_MAX = 512,
+};
+
+#define ERROR(NAME, code, http, retryable, text)                                                                       \
+    static_assert((int)DORAN_##NAME == (int)STATUS_##NAME, "doran.h and errors.def name " #NAME " differently");
+#include "schemas/errors.def"
+
+/* Completion. */
+
+static void complete(exchange_t *self, pending_t *pending, const doran_reply_t *reply) {
+    doran_done_fn done = pending->done;
+    void *context = pending->context;
+    self->completing_sends = pending->sends;
+    pending_release(self->pending, pending);
+    done(context, reply);
+}
+
+/* What the answer to a request was that got none, and whether it may have happened. */
+static const char *text_of(doran_code_t code, bool unsent) {
+    if (code == DORAN_UNREACHABLE && unsent) {
+        return "No server answered in time; the request was not sent";
+    }
+    return status_text((status_t)code);
+}
+
+static void complete_finished(exchange_t *self, pending_t *pending) {
+    uint8_t body[ERROR_BYTES_MAX];
+    pack_t pack = pack_into(body, sizeof body);
+    const char *text = text_of(pending->code, pending->sends == 0);
+    envelope_pack_error(&pack, (status_t)pending->code, text, 0);
+    CHECK(pack_ok(&pack), "an error over %zu bytes", sizeof body);
+    doran_reply_t reply = {
+        .code = pending->code, .text = text, .body = pack.ptr, .body_bytes = pack.len, .id = pending->id};
+    complete(self, pending, &reply);
+}
+
+int exchange_complete_finished(exchange_t *self) {
+    int completed = 0;
+    pending_t *pending;
+    while (!self->stopped && (pending = pending_finished(self->pending)) != NULL) {
+        complete_finished(self, pending);
+        completed += 1;
+    }
+    return completed;
+}
+
+/* Pongs. */
+
+/* Our session is over. What was never sent, or always refused, goes on in the next one. Of the rest, answers may still
+   come if the server has lived through it; otherwise nothing is known of them. */
+static void change_session(exchange_t *self, bool answers_lost) {
+    pending_t *next;
+    for (pending_t *pending = pending_first(self->pending); pending != NULL; pending = next) {
+        next = pending_next(pending);
+        if (pending->copies == 0) {
+            if (pending->state == PENDING_HELD) {
+                pending_move(self->pending, pending, PENDING_QUEUED, pending->deadline_us);
+            }
+        } else if (answers_lost || pending->state == PENDING_HELD) {
+            pending_finish(self->pending, pending, DORAN_DEADLINE_EXCEEDED);
+        } else {
+            pending_move(self->pending, pending, PENDING_ORPHAN, pending->deadline_us);
+        }
+    }
+}
+
+/* Our session stands, so `unauthenticated` was about something else. */
+static void finish_held(exchange_t *self) {
+    pending_t *next;
+    for (pending_t *pending = pending_first(self->pending); pending != NULL; pending = next) {
+        next = pending_next(pending);
+        if (pending->state == PENDING_HELD) {
+            pending_finish(self->pending, pending, exchange_outcome(pending));
+        }
+    }
+}
+
+static uint64_t member_u64(const tape_t *tape, const char *name, uint64_t otherwise) {
+    uint32_t token = tape_find(tape, envelope_body_token(tape), name);
+    return token > 0 && tape->tokens[token].type == TOKEN_U64 ? tape->tokens[token].u64 : otherwise;
+}
+
+/* As a C string, cut to capacity. */
+static void member_text(const tape_t *tape, const char *name, char *text, size_t capacity) {
+    uint32_t token = tape_find(tape, envelope_body_token(tape), name);
+    span_t found = token > 0 && tape->tokens[token].type == TOKEN_TEXT ? token_span(&tape->tokens[token]) : (span_t){0};
+    size_t len = found.len < capacity ? found.len : capacity - 1;
+    if (len > 0) {
+        memcpy(text, found.ptr, len);
+    }
+    text[len] = 0;
+}
+
+static void take_settings(exchange_t *self) {
+    uint64_t heartbeat_ms = member_u64(&self->tape, "heartbeat_ms", HEARTBEAT_US / MS);
+    heartbeat_ms = heartbeat_ms < HEARTBEAT_MS_MIN ? HEARTBEAT_MS_MIN : heartbeat_ms;
+    self->heartbeat_us = (heartbeat_ms > HEARTBEAT_MS_MAX ? HEARTBEAT_MS_MAX : heartbeat_ms) * MS;
+    member_text(&self->tape, "version", self->version, sizeof self->version);
+}
+
+static span_t member_session(const tape_t *tape) {
+    uint32_t token = tape_find(tape, envelope_body_token(tape), "session");
+    bool found = token > 0 && tape->tokens[token].type == TOKEN_BINARY && tape->tokens[token].len == SESSION_BYTES;
+    return found ? token_span(&tape->tokens[token]) : (span_t){0};
+}
+
+static void take_pong(exchange_t *self, const envelope_t *pong) {
+    span_t session = member_session(&self->tape);
+    if (session.ptr == NULL) {
+        return;
+    }
+    uint64_t number = member_u64(&self->tape, "number", 0);
+    bool forgotten = !self->ready || number != self->number;
+    bool same_session = self->has_session && memcmp(self->session, session.ptr, SESSION_BYTES) == 0;
+    if (!same_session) {
+        if (self->has_session) {
+            change_session(self, forgotten);
+        }
+        memcpy(self->session, session.ptr, SESSION_BYTES);
+    } else {
+        finish_held(self);
+    }
+    if (forgotten) {
+        exchange_forget_orphans(self);
+        pending_queue_all(self->pending);
+    }
+    self->has_session = self->session_proven = self->ready = true;
+    self->number = number;
+    self->attempts = 0;
+    self->pong_id = pong->id;
+    self->pong_us = clock_us();
+    take_settings(self);
+}
+
+/* Answers. */
+
+static bool may_retry(const exchange_t *self, const pending_t *pending, doran_code_t code) {
+    switch (code) {
+    case DORAN_BUSY:
+        return !self->busy_fails || pending->copies > 1; /* another copy may have run: it is not over */
+    case DORAN_DRAINING:
+    case DORAN_STORAGE_FULL:
+    case DORAN_UNREACHABLE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Refused for now: true if the request goes on living. */
+static bool refuse(exchange_t *self, pending_t *pending, const doran_reply_t *reply, uint64_t now_us) {
+    bool session_doubtful = reply->code == DORAN_UNAUTHENTICATED;
+    if (!session_doubtful && !may_retry(self, pending, reply->code)) {
+        return false;
+    }
+    if (pending->state != PENDING_SENT && pending->state != PENDING_ORPHAN) {
+        return true; /* a second refusal of one copy */
+    }
+    uint64_t wished_ms = reply->retry_after_ms < RETRY_AFTER_MS_MAX ? reply->retry_after_ms : RETRY_AFTER_MS_MAX;
+    uint64_t first_us = wished_ms > 0 ? wished_ms * MS : RETRY_US;
+    uint64_t max_us = first_us > RETRY_US_MAX ? first_us : RETRY_US_MAX;
+    uint64_t delay_us = exchange_jittered(doubled(first_us, pending->refusals, max_us));
+    pending->code = reply->code;
+    pending->copies -= 1;
+    pending->refusals += 1;
+    if (session_doubtful && pending->state == PENDING_SENT) {
+        pending_move(self->pending, pending, PENDING_HELD, pending->deadline_us);
+        (void)exchange_ping(self, now_us);
+    } else if (pending->state == PENDING_SENT) {
+        pending_move(self->pending, pending, PENDING_RETRYING, now_us + delay_us);
+    } else if (pending->copies == 0) { /* an orphan that certainly did not run finds a home in the new session */
+        pending_move(self->pending, pending, PENDING_RETRYING, now_us + (session_doubtful ? 0 : delay_us));
+    }
+    return true;
+}
+
+typedef enum delivery { NOT_DELIVERED, ONE_OF_MANY, THE_LAST } delivery_t;
+
+/* One shard's answer to a query. */
+static delivery_t collect(exchange_t *self, pending_t *pending) {
+    uint64_t shards = member_u64(&self->tape, "shards", 1), shard = member_u64(&self->tape, "shard", 0);
+    if (shards < 1 || shards > SHARDS_MAX || shard >= shards || (pending->shards != 0 && pending->shards != shards)) {
+        pending_finish(self->pending, pending,
+                       DORAN_UNREACHABLE); /* another server than the one that began to answer */
+        return NOT_DELIVERED;
+    }
+    uint32_t bit = 1u << shard;
+    if ((pending->mask & bit) != 0) {
+        return NOT_DELIVERED;
+    }
+    pending->shards = (uint32_t)shards;
+    pending->mask |= bit;
+    return pending->mask == (1u << shards) - 1 ? THE_LAST : ONE_OF_MANY;
+}
+
+/* text has TEXT_BYTES_MAX. */
+static void read_error(const tape_t *tape, doran_reply_t *reply, char *text) {
+    status_t status = STATUS_INTERNAL; /* also for a code that only a newer release knows */
+    char code[METHOD_BYTES_MAX];
+    member_text(tape, "code", code, sizeof code);
+    if (!status_parse(span_text(code), &status) || status == STATUS_OK) {
+        status = STATUS_INTERNAL;
+    }
+    member_text(tape, "text", text, TEXT_BYTES_MAX);
+    uint64_t retry_after_ms = member_u64(tape, "retry_after_ms", 0);
+    reply->code = (doran_code_t)status;
+    reply->text = text[0] != 0 ? text : status_text(status);
+    reply->retry_after_ms = retry_after_ms < UINT32_MAX ? (uint32_t)retry_after_ms : UINT32_MAX;
+}
+
+/* Returns how many requests completed: 0 or 1. */
+static int take_answer(exchange_t *self, const envelope_t *answer, uint64_t now_us) {
+    pending_t *pending = pending_find(self->pending, answer->id);
+    if (pending == NULL || pending->sends == 0) {
+        return 0; /* answered already, given up, or never asked */
+    }
+    char text[TEXT_BYTES_MAX];
+    doran_reply_t reply = {.text = "", .body = answer->body.ptr, .body_bytes = answer->body.len, .id = answer->id};
+    if (answer->type == ENVELOPE_ERROR) {
+        read_error(&self->tape, &reply, text);
+        if (refuse(self, pending, &reply, now_us)) {
+            return 0;
+        }
+    } else if (pending->query) {
+        delivery_t delivery = collect(self, pending);
+        if (delivery == ONE_OF_MANY) {
+            pending->done(pending->context, &reply); /* `pending` may be gone afterwards */
+        }
+        if (delivery != THE_LAST) {
+            return 0;
+        }
+    }
+    complete(self, pending, &reply);
+    return 1;
+}
+
+static int take_envelope(exchange_t *self, const envelope_t *envelope, uint64_t now_us) {
+    switch (envelope->type) {
+    case ENVELOPE_REPLY:
+    case ENVELOPE_ERROR:
+        return take_answer(self, envelope, now_us);
+    case ENVELOPE_PONG:
+        take_pong(self, envelope);
+        return 0;
+    default: /* events are nothing we asked for; the rest is not for clients */
+        return 0;
+    }
+}
+
+/* Bytes that are no envelope end the frame: nothing after them can be trusted. */
+int exchange_take(exchange_t *self, span_t frame, uint64_t now_us) {
+    int completed = 0;
+    envelope_t envelope;
+    size_t consumed = 0;
+    while (!self->stopped && frame.len > 0 && envelope_decode(&envelope, &self->tape, frame, &consumed) == STATUS_OK) {
+        completed += take_envelope(self, &envelope, now_us);
+        frame = span_of(frame.ptr + consumed, frame.len - consumed);
+    }
+    return completed;
+}
+
+/* True if no frame waits. */

@@ -3,7 +3,7 @@
  * Actor by actor: the operations of one stand together in the order in which they were sent, and every rule is one walk
  * over them.
  *
- * Rule `order` asks, for each answered request a, for the least version that any request sent after a's answer admits
+ * check_order asks, for each answered request a, for the least version that any request sent after a's answer admits
  * before itself: a read admits what it saw, a write the version before the one it made. Since the requests stand in the
  * order of sending, that is the least of a tail of the array, computed from its end:
  *
@@ -26,7 +26,7 @@ typedef struct checker {
     bool *wrong;      /* per operation: reported already, its effect is not to be built on */
     uint64_t *stands; /* per operation: the version at which a read found its value, 0: none did */
     uint64_t *newest; /* per actor: the highest version that is certain */
-    uint32_t *least;  /* of the actor under check: who has the least bound from here on */
+    uint64_t *least;  /* of the actor under check: the least bound from here on */
     uint32_t *writes; /* of the actor under check, in some order */
     size_t write_count;
 } checker_t;
@@ -143,13 +143,21 @@ static size_t first_after(const checker_t *self, const group_t *group, uint64_t 
 }
 
 static void find_least(checker_t *self, const group_t *group) {
+    uint64_t least = NO_BOUND;
     for (size_t i = group->count; i-- > 0;) {
-        uint32_t here = group->operations[i];
-        bool last = i + 1 == group->count;
-        self->least[i] = last || bound(operation_at(self, here)) < bound(operation_at(self, self->least[i + 1]))
-                             ? here
-                             : self->least[i + 1];
+        uint64_t here = bound(operation_at(self, group->operations[i]));
+        least = here < least ? here : least;
+        self->least[i] = least;
     }
+}
+
+/* The first operation from here on that contradicts this version; there is one. */
+static uint32_t first_witness(const checker_t *self, const group_t *group, size_t from, uint64_t version) {
+    size_t i = from;
+    while (i + 1 < group->count && bound(operation_at(self, group->operations[i])) >= version) {
+        i++;
+    }
+    return group->operations[i];
 }
 
 static void tell_lost(checker_t *self, uint32_t lost, uint32_t witness) {
@@ -172,8 +180,9 @@ static void check_order(checker_t *self, const group_t *group) {
         const operation_t *operation = operation_at(self, group->operations[i]);
         bool judged = acknowledged(operation) && !self->wrong[group->operations[i]];
         size_t after = judged ? first_after(self, group, operation->completed) : group->count;
-        if (after < group->count && operation->answer.version > bound(operation_at(self, self->least[after]))) {
-            tell_lost(self, group->operations[i], self->least[after]);
+        if (after < group->count && operation->answer.version > self->least[after]) {
+            uint32_t witness = first_witness(self, group, after, operation->answer.version);
+            tell_lost(self, group->operations[i], witness);
         }
     }
 }
@@ -525,6 +534,7 @@ verdict_t checker_check(const history_t *history, checker_report_fn report, void
     for (size_t i = 0; i < count; i++) {
         self.verdict.acknowledged += acknowledged(&history->operations[i]);
     }
+    self.verdict.answered_again = history->repeat_count;
     check_actors(&self);
     check_repeats(&self);
     check_list(&self);

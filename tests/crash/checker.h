@@ -23,6 +23,7 @@
 
 typedef struct verdict {
     uint64_t requests, acknowledged;
+    uint64_t answered_again; /* answers after the first */
     uint64_t lost, doubled, differed, unexpected;
 } verdict_t;
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/crash/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "schemas/check.h"
+
+uint64_t server_now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+/* In the child; only what is safe after fork. */
+_Noreturn static void become(const server_options_t *options, char **arguments, int lines, pid_t parent) {
+    int output = open(options->output, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent || output < 0 || dup2(lines, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) {
+        _exit(127);
+    }
+    close_range(STDERR_FILENO + 1, ~0u, 0);
+    execv(options->dorand, arguments);
+    _exit(127);
+}
+
+static size_t list_arguments(const server_options_t *options, char **arguments) {
+    size_t count = 0;
+    const char *const fixed[] = {options->dorand, "--data", options->data, "--listen", "tcp://127.0.0.1:*"};
+    for (; count < ARRAY_LENGTH(fixed); count++) {
+        arguments[count] = (char *)fixed[count];
+    }
+    for (size_t i = 0; i < SERVER_SETTINGS_MAX && options->settings[i][0] != 0; i++) {
+        arguments[count++] = "--set";
+        arguments[count++] = (char *)options->settings[i];
+    }
+    arguments[count] = NULL;
+    return count;
+}
+
+void server_start(server_t *self, const server_options_t *options) {
+    char *arguments[8 + 2 * SERVER_SETTINGS_MAX];
+    int ends[2];
+    list_arguments(options, arguments);
+    CHECK(pipe2(ends, O_CLOEXEC) == 0, "%s", strerror(errno));
+    *self = (server_t){.lines = ends[0], .started_us = server_now_us()};
+    pid_t parent = getpid();
+    self->pid = fork();
+    CHECK(self->pid >= 0, "%s", strerror(errno));
+    if (self->pid == 0) {
+        become(options, arguments, ends[1], parent);
+    }
+    close(ends[1]);
+    self->process = pidfd_open(self->pid, 0);
+    CHECK(self->process >= 0, "%s", strerror(errno));
+}
+
+static void forget(server_t *self) {
+    close(self->process);
+    close(self->lines);
+    self->pid = 0;
+}
+
+static int reap(server_t *self) {
+    int status;
+    pid_t reaped;
+    do {
+        reaped = waitpid(self->pid, &status, 0);
+    } while (reaped < 0 && errno == EINTR);
+    CHECK(reaped == self->pid, "%s", strerror(errno));
+    forget(self);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* "ready tcp://127.0.0.1:40123 ipc://…": true, and where it listens. */
+static bool find_endpoint(server_t *self) {
+    char *end = strchr(self->first_line, '\n');
+    char *begin = strstr(self->first_line, "tcp://");
+    if (end == NULL || strncmp(self->first_line, "ready ", 6) != 0 || begin == NULL) {
+        return false;
+    }
+    size_t len = strcspn(begin, " \n");
+    CHECK(len < sizeof self->tcp, "an endpoint of %zu bytes", len);
+    memcpy(self->tcp, begin, len);
+    self->tcp[len] = 0;
+    return true;
+}
+
+/* True when it is ready. */
+static bool read_line(server_t *self) {
+    size_t room = sizeof self->first_line - 1 - self->first_line_bytes;
+    ssize_t len = read(self->lines, self->first_line + self->first_line_bytes, room);
+    self->first_line_bytes += len > 0 ? (size_t)len : 0;
+    self->first_line[self->first_line_bytes] = 0;
+    return find_endpoint(self);
+}
+
+server_state_t server_wait(server_t *self, uint64_t timeout_us) {
+    uint64_t deadline = server_now_us() + timeout_us;
+    for (;;) {
+        uint64_t now = server_now_us(), left = now < deadline ? deadline - now : 0;
+        struct timespec wait = {.tv_sec = (time_t)(left / 1000000u), .tv_nsec = (long)(left % 1000000u) * 1000};
+        struct pollfd watched[] = {{.fd = self->lines, .events = POLLIN}, {.fd = self->process, .events = POLLIN}};
+        int count = ppoll(watched, ARRAY_LENGTH(watched), &wait, NULL);
+        if (count > 0 && (watched[0].revents & POLLIN) != 0 && read_line(self)) {
+            return SERVER_READY;
+        }
+        if (count > 0 && watched[1].revents != 0) {
+            return SERVER_ENDED;
+        }
+        if (left == 0) {
+            return SERVER_STARTING;
+        }
+    }
+}
+
+int server_kill(server_t *self) {
+    kill(self->pid, SIGKILL);
+    return reap(self);
+}
+
+int server_stop(server_t *self, uint64_t timeout_us) {
+    struct pollfd ended = {.fd = self->process, .events = POLLIN};
+    kill(self->pid, SIGTERM);
+    if (poll(&ended, 1, (int)(timeout_us / 1000)) == 1) {
+        return reap(self);
+    }
+    (void)server_kill(self);
+    return -1;
+}
+
+int server_ended(server_t *self) {
+    return reap(self);
+}

@@ -25,8 +25,9 @@
  * is known to have been durable. The last JOURNAL_ALIGN bytes of the last segment are never written: a stream that is
  * full to its end has lost a segment. Recovery (DESIGN §2, "Journal format"), in journal_open:
  *   - an older generation than the batch before, or than the one given, ends the journal, as does a bad batch;
- *   - but where a later header (of no older generation) says that this place was durable, it is damage, and so is a
- *     position beyond the end or between batches, and a missing or unreadable segment: named in the error, no start;
+ *   - but where a later header shows that this place was durable (it says so and is of no older generation, or is of a
+ *     newer one, which begins with a closing header), it is damage, and so is a position beyond the end or between
+ *     batches, and a missing or unreadable segment: named in the error, no start;
  *   - only else it is a torn tail, which is cut;
  *   - what is accepted above the last synced_through is written anew and synced, then a closing header of the raised
  *     generation is written and synced.

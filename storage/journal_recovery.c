@@ -85,7 +85,14 @@ static status_t walk_batches(walk_t *self, journal_visit_fn visit, void *context
     }
 }
 
-/* Is there a header behind `end`, of no older generation, that says that `end` was durable? */
+/* Does this header, found behind `end`, show that what should be at `end` was durable? It may say so. Or it is of a
+   newer generation than all that was accepted, which is only ever written behind a closing header that is durable. What
+   this leaves behind `end` is older than the generation that begins now, and never comes back. */
+static bool is_witness(const walk_t *self, const journal_header_t *header) {
+    return header->generation > self->generation ||
+           (header->generation == self->generation && header->synced_through > self->end);
+}
+
 static status_t find_witness(walk_t *self, bool *found, journal_header_t *witness) {
     for (uint64_t position = self->end + JOURNAL_ALIGN; position < self->reader.end; position += JOURNAL_ALIGN) {
         const uint8_t *bytes = NULL;
@@ -94,7 +101,7 @@ static status_t find_witness(walk_t *self, bool *found, journal_header_t *witnes
             return status;
         }
         if (journal_header_begins(bytes) && journal_header_read(bytes, self->reader.seed, position, witness) &&
-            witness->generation >= self->generation && witness->synced_through > self->end) {
+            is_witness(self, witness)) {
             *found = true;
             return STATUS_OK;
         }
@@ -114,7 +121,7 @@ static status_t judge_end(walk_t *self) {
         return status;
     }
     char what[128];
-    snprintf(what, sizeof(what), "no valid batch, though the one at position %016" PRIx64 " says that it was durable",
+    snprintf(what, sizeof(what), "no valid batch, though the one at position %016" PRIx64 " shows that it was durable",
              witness.position);
     return journal_reader_damage(&self->reader, self->end, what);
 }

@@ -56,6 +56,7 @@ static struct disk {
     size_t short_bytes;    /* reads and writes do at most so many; 0: all */
     unsigned interrupted;  /* the next so many reads and writes fail with EINTR */
     int write_code;        /* the next write fails with this */
+    long reads_left;       /* then one read fails with EIO; -1: never */
     bool lies;             /* syncs do nothing and succeed */
     uint64_t random;       /* state of the chance */
 
@@ -67,7 +68,7 @@ static struct disk {
     size_t rename_count;
     disk_call_t log[DISK_LOG];
     size_t log_count;
-} disk = {.calls_left = -1, .sync_fails_after = -1, .random = 1};
+} disk = {.calls_left = -1, .sync_fails_after = -1, .reads_left = -1, .random = 1};
 
 static inline uint64_t disk_chance(uint64_t below) { /* splitmix64 */
     uint64_t z = disk.random += 0x9e3779b97f4a7c15u;
@@ -182,6 +183,10 @@ ssize_t pread(int fd, void *to, size_t bytes, off_t offset) {
     if (disk.interrupted > 0) {
         disk.interrupted--;
         errno = EINTR;
+        return -1;
+    }
+    if (disk.reads_left >= 0 && disk.reads_left-- == 0) {
+        errno = EIO;
         return -1;
     }
     if (disk.short_bytes > 0 && bytes > disk.short_bytes) {

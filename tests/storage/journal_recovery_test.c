@@ -121,6 +121,26 @@ Test(journal_recovery, a_stale_closing_header_of_an_older_generation_is_no_witne
     must_see(1, 6);
 }
 
+Test(journal_recovery, a_newer_generation_behind_the_end_is_damage) {
+    fixture_must_open(&fixture);
+    append_one(&fixture, 1, 100);
+    fixture_crash(&fixture);
+    must_see(1, 1);
+    append_one(&fixture, 2, 100);
+    fixture_crash(&fixture);
+    uint8_t newer[512];
+    stream_read(&fixture, 1536, newer, sizeof(newer));
+    stream_flip(&fixture, 1024 + 8, 0); /* the closing header of generation 2 */
+    journal_header_t header;
+    cr_assert(journal_header_read(newer, journal_seed(folder_id), 1536, &header));
+    header.synced_through = 512; /* even if it does not say so */
+    journal_header_write(&header, journal_seed(folder_id), newer);
+    stream_write(&fixture, 1536, newer, sizeof(newer));
+    must_be_damage(
+        "damaged journal: 0000000000000000.segment at offset 5120: no valid batch, though the one at position "
+        "0000000000000600 shows that it was durable");
+}
+
 Test(journal_recovery, an_older_batch_in_the_place_of_a_durable_one_is_damage) {
     leave_stale_tail(20);
     uint8_t stale[512];
@@ -131,7 +151,7 @@ Test(journal_recovery, an_older_batch_in_the_place_of_a_durable_one_is_damage) {
     stream_write(&fixture, JOURNAL_BLOCK, stale, sizeof(stale)); /* the disk lost a write that it had confirmed */
     must_be_damage(
         "damaged journal: 0000000000000000.segment at offset 8192: no valid batch, though the one at position "
-        "0000000000001200 says that it was durable");
+        "0000000000001200 shows that it was durable");
 }
 
 /* A cut may leave any bytes of a client right where the next batch is looked for. */
@@ -255,7 +275,7 @@ static void flip_in_first_batch(uint64_t at, unsigned bit) {
     stream_flip(&fixture, 512 + at, bit);
     must_be_damage(
         "damaged journal: 0000000000000000.segment at offset 4608: no valid batch, though the one at position "
-        "0000000000000600 says that it was durable");
+        "0000000000000600 shows that it was durable");
     stream_flip(&fixture, 512 + at, bit);
 }
 
@@ -294,7 +314,7 @@ Test(journal_recovery, after_a_closing_header_a_flipped_bit_in_the_last_batch_is
     stream_flip(&fixture, 512 + 80, 4);
     must_be_damage(
         "damaged journal: 0000000000000000.segment at offset 4608: no valid batch, though the one at position "
-        "0000000000000400 says that it was durable");
+        "0000000000000400 shows that it was durable");
 }
 
 Test(journal_recovery, a_store_that_knows_a_generation_whose_closing_header_is_lost_is_damage) {
@@ -433,6 +453,41 @@ Test(journal_recovery, an_error_text_of_no_bytes_is_allowed) {
     cr_assert_eq(
         journal_open("/nowhere", folder_id, 0, 0, true, SEGMENT, collect, &fixture.seen, &fixture.journal, NULL, 0),
         STATUS_INTERNAL);
+}
+
+Test(journal_recovery, a_segment_under_another_name_is_damage) {
+    fill_segments();
+    char from[128], to[128];
+    fixture_path(&fixture, 0, from);
+    fixture_path(&fixture, SEGMENT, to);
+    cr_assert_eq(rename(from, to), 0);
+    fixture.applied = SEGMENT;
+    fixture.generation = 100;
+    must_be_damage("damaged journal: 0000000000010000.segment at offset 24 says that it starts at 0000000000000000");
+}
+
+Test(journal_recovery, what_can_not_be_read_stops_the_opening_and_changes_nothing) {
+    fill_segments();
+    image_t before = {0}, after = {0};
+    image_take(&before, &fixture);
+    for (long reads = 0;; reads++) {
+        disk.reads_left = reads;
+        status_t status = fixture_open(&fixture);
+        bool failed = disk.reads_left < 0;
+        disk.reads_left = -1;
+        if (!failed) {
+            cr_assert_eq(status, STATUS_OK);
+            cr_assert_gt(reads, 5, "headers of segments and their contents");
+            break;
+        }
+        cr_assert_eq(status, STATUS_INTERNAL, "read %ld", reads);
+        cr_assert_not_null(strstr(fixture.error, ".segment"));
+        cr_assert_not_null(strstr(fixture.error, "Input/output error"));
+        image_take(&after, &fixture);
+        cr_assert(image_equal(&before, &after), "files changed");
+        image_free(&after);
+    }
+    image_free(&before);
 }
 
 /* Positions of the store that the journal does not have. */

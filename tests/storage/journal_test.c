@@ -234,6 +234,23 @@ Test(journal, more_batches_than_one_call_takes_are_one_append) {
     }
 }
 
+Test(journal, what_is_empty_in_a_group_leaves_no_trace) {
+    fixture_must_open(&fixture);
+    add_segments(2);
+    batch_t *batches[130];
+    for (size_t i = 0; i < 130; i++) {
+        batches[i] = i == 0 || i == 129 ? batch_new(0) : batch_of(i, 100);
+    }
+    uint64_t from = journal_position(fixture.journal);
+    cr_assert_eq(journal_append(fixture.journal, batches, 130), STATUS_OK);
+    cr_assert_eq(journal_position(fixture.journal), from + 128 * 512);
+    cr_assert_eq(read_range(from, journal_position(fixture.journal)), STATUS_OK, "%s", fixture.error);
+    cr_assert_eq(read_back.count, 128);
+    for (size_t i = 0; i < 130; i++) {
+        batch_destroy(&batches[i]);
+    }
+}
+
 Test(journal, room_always_leaves_a_closing_header_and_an_unwritten_unit) {
     fixture_must_open(&fixture);
     cr_assert_geq(journal_room(fixture.journal), SEGMENT);

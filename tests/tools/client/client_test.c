@@ -661,6 +661,66 @@ Test(client, run_without_time_returns_when_nothing_is_in_flight) {
     fake_destroy(server);
 }
 
+/* Keys and places. */
+
+/* The server behind CURVE, on a port of its own; fills in the keys of a client. */
+static void bind_curve(fake_server_t *server, char server_key[41], char public_key[41], char secret_key[41]) {
+    char server_secret[41], endpoint[64];
+    int one = 1;
+    size_t bytes = sizeof endpoint;
+    cr_assert_eq(zmq_curve_keypair(server_key, server_secret), 0);
+    cr_assert_eq(zmq_curve_keypair(public_key, secret_key), 0);
+    zmq_setsockopt(server->socket, ZMQ_CURVE_SERVER, &one, sizeof one);
+    zmq_setsockopt(server->socket, ZMQ_CURVE_SECRETKEY, server_secret, sizeof server_secret);
+    cr_assert_eq(zmq_bind(server->socket, "tcp://127.0.0.1:*"), 0);
+    cr_assert_eq(zmq_getsockopt(server->socket, ZMQ_LAST_ENDPOINT, endpoint, &bytes), 0);
+    snprintf(server->endpoint, sizeof server->endpoint, "%s", endpoint);
+}
+
+Test(client, tcp_is_curve_and_a_server_with_another_key_is_not_talked_to) {
+    char server_key[41], public_key[41], secret_key[41];
+    fake_server_t *server = fake_new();
+    bind_curve(server, server_key, public_key, secret_key);
+    doran_options_t options = {.server_key = server_key, .public_key = public_key, .secret_key = secret_key};
+    doran_t *client = open_client(server, options);
+    submit(client, 0, 0);
+    PUMP_UNTIL(server->count == 1);
+    fake_reply(server, 1, "n", 4);
+    PUMP_UNTIL(completed == 1);
+    cr_expect_eq(outcomes[0].number, 4);
+    doran_close(&client);
+
+    options.server_key = public_key; /* somebody else stands where the server was */
+    client = open_client(server, options);
+    submit(client, 1, 300);
+    PUMP_UNTIL(completed == 2);
+    cr_expect_eq(outcomes[1].code, DORAN_UNREACHABLE);
+    cr_expect_eq(server->count, 1);
+    doran_close(&client);
+    fake_destroy(server);
+}
+
+Test(client, open_refuses_what_cannot_work) {
+    static const uint8_t session[16];
+    char key[41], error[200];
+    memset(key, '0', 40);
+    key[40] = 0;
+    const doran_options_t rows[] = {
+        {0},
+        {.endpoint = "tcp://127.0.0.1:1"},
+        {.endpoint = "udp://127.0.0.1:1"},
+        {.endpoint = "ipc:///tmp/x", .in_flight_max = 4097},
+        {.endpoint = "ipc:///tmp/x", .session = session},
+        {.endpoint = "tcp://nonsense", .server_key = key, .public_key = key, .secret_key = key},
+        {.data = "/nowhere"},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        error[0] = 0;
+        cr_expect_null(doran_open(&rows[i], error, sizeof error), "row %zu", i);
+        cr_expect_str_neq(error, "", "row %zu", i);
+    }
+}
+
 /* The descriptor. */
 
 static bool readable(int fd, int timeout_ms) {

@@ -17,9 +17,10 @@
 #include "tests/storage/scratch.h"
 
 enum {
-    LIVES = 50,
+    LIVES = 150,
     SHARDS = 2,
-    KEYS = 300, /* key i belongs to shard i modulo SHARDS */
+    KEYS = 300,   /* key i belongs to shard i modulo SHARDS */
+    ROWS = 10000, /* behind them short-lived rows: put fresh, dropped soon, each once */
     TURNS_MAX = 400,
     CALLS_MAX = 800, /* before death */
     SLICE_RECORDS = 25,
@@ -29,8 +30,9 @@ enum {
 };
 
 typedef struct model { /* number of the write that each key holds; 0: none */
-    uint32_t acknowledged[KEYS], appended[KEYS];
+    uint32_t acknowledged[KEYS + ROWS], appended[KEYS + ROWS];
     bool appending;
+    size_t rows; /* put so far */
     uint32_t last_write;
     unsigned lives_that_recovered, rounds, turns;
 } model_t;
@@ -54,8 +56,9 @@ static struct shard {
 #define OK(call) EXPECT((call) == STATUS_OK)
 
 static span_t key_of(size_t i) {
-    static char keys[KEYS][16];
-    return span_of(keys[i], (size_t)snprintf(keys[i], sizeof(keys[i]), "%c%c%04zu", (char)(i % SHARDS), 'k', i));
+    static char keys[KEYS + ROWS][16];
+    char class = i < KEYS ? 'k' : 'r';
+    return span_of(keys[i], (size_t)snprintf(keys[i], sizeof(keys[i]), "%c%c%05zu", (char)(i % SHARDS), class, i));
 }
 
 /* Up to 900 bytes, all told by the number. */
@@ -74,8 +77,8 @@ static bool reads(size_t i, uint32_t write) {
     return (found.ptr == NULL) == (expected.ptr == NULL) && span_equal(found, expected);
 }
 
-static bool all_read(const uint32_t *writes) {
-    for (size_t i = 0; i < KEYS; i++)
+static bool all_read(const uint32_t *writes, size_t count) {
+    for (size_t i = 0; i < count; i++)
         if (!reads(i, writes[i]))
             return false;
     return true;
@@ -84,8 +87,9 @@ static bool all_read(const uint32_t *writes) {
 /* Keys of one shard in [from, to), by a walk, against the model. */
 static void compare_range(const uint32_t *writes, size_t shard, size_t from, size_t to) {
     view_walk_t walk;
-    span_t key, value, end = to < KEYS ? key_of(to / SHARDS * SHARDS + shard) : span_of(&(char){(char)(shard + 1)}, 1);
     size_t first = from / SHARDS * SHARDS + shard, last = to < KEYS ? to / SHARDS * SHARDS + shard : KEYS;
+    uint8_t behind[] = {(uint8_t)shard, 'k' + 1};
+    span_t key, value, end = to < KEYS ? key_of(last) : span_of(behind, sizeof(behind));
     view_walk_start(&walk, &shards[shard].view, key_of(first), end);
     for (size_t i = first; i < last; i += SHARDS) {
         if (writes[i] == 0)
@@ -152,10 +156,11 @@ static void no_difference(void *context, span_t prefix, uint64_t counted, uint64
 static void compare_recovered(void) {
     uint64_t differing;
     OK(store_verify(shards[0].view.reader, no_difference, NULL, &differing));
-    if (model->appending && all_read(model->appended))
+    size_t count = KEYS + model->rows;
+    if (model->appending && all_read(model->appended, count))
         memcpy(model->acknowledged, model->appended, sizeof(model->appended));
     model->appending = false;
-    EXPECT(all_read(model->acknowledged));
+    EXPECT(all_read(model->acknowledged, count));
     model->lives_that_recovered += 1;
 }
 
@@ -187,6 +192,28 @@ static void turn(size_t shard) {
     model->turns += 1;
 }
 
+static void put_row(size_t shard) {
+    size_t i = KEYS + model->rows;
+    if (i % SHARDS != shard || model->rows == ROWS)
+        return;
+    model->rows += 1;
+    model->appended[i] = ++model->last_write;
+    memtable_put_fresh(shards[shard].view.memtable, key_of(i), value_of(model->last_write), shards[shard].number + 1);
+    batch_put_fresh(batch, key_of(i), value_of(model->last_write));
+}
+
+/* One of the last rows, if it is still there. */
+static void drop_row(size_t shard) {
+    size_t back = 1 + random_below(&chance, 100);
+    size_t i = KEYS + model->rows - back;
+    if (back > model->rows || i % SHARDS != shard || model->appended[i] == 0)
+        return;
+    model->appended[i] = 0;
+    batch_delete(batch, key_of(i));
+    if (!memtable_remove_fresh(shards[shard].view.memtable, key_of(i)))
+        memtable_put(shards[shard].view.memtable, key_of(i), (span_t){0}, shards[shard].number + 1);
+}
+
 static void keep_room(void) {
     while (journal_room(journal) < journal_batch_bytes(batch)) {
         uint64_t from, bytes;
@@ -203,6 +230,10 @@ static void work(size_t shard) {
     memcpy(model->appended, model->acknowledged, sizeof(model->appended));
     for (size_t turns = random_below(&chance, 5); turns > 0; turns--)
         turn(shard);
+    for (size_t rows = random_below(&chance, 4); rows > 0; rows--)
+        put_row(shard);
+    for (size_t rows = random_below(&chance, 8); rows > 0; rows--)
+        drop_row(shard);
     if (batch->record_count == 0)
         return;
     batch->number = ++shards[shard].number;
@@ -236,7 +267,7 @@ static void live(void) {
         size_t from = random_below(&chance, KEYS), to = random_below(&chance, KEYS + 50);
         compare_range(model->acknowledged, shard, from, to > from ? to : KEYS);
     }
-    EXPECT(all_read(model->acknowledged));
+    EXPECT(all_read(model->acknowledged, KEYS)); /* a dropped row may be met until it is applied */
     if (random_below(&chance, 2) == 0)
         OK(journal_close_header(journal));
     stop();
@@ -271,8 +302,8 @@ Test(lives, what_was_acknowledged_is_read_in_every_life) {
         cr_assert(status == 0 || status == DEATH, "life %d ended with %d", n, status);
         deaths += status == DEATH;
     }
-    fprintf(stderr, "lives: %u died, %u recovered, %u turns, %u rounds\n", deaths, model->lives_that_recovered,
-            model->turns, model->rounds);
+    fprintf(stderr, "lives: %u died, %u recovered, %u turns, %zu rows, %u rounds\n", deaths,
+            model->lives_that_recovered, model->turns, model->rows, model->rounds);
     cr_assert_gt(deaths, 0);
     cr_assert_gt(model->rounds, 0);
     munmap(model, sizeof(*model));

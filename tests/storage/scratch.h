@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scratch: an empty folder for one test, and its removal with the files in it.
+ * scratch: an empty folder for one test, in memory if there is one, and its removal with the files in it.
  */
 #ifndef DORAN_TESTS_STORAGE_SCRATCH_H
 #define DORAN_TESTS_STORAGE_SCRATCH_H
@@ -15,9 +15,10 @@ typedef struct scratch {
 } scratch_t;
 
 static inline scratch_t scratch_new(void) {
-    const char *parent = getenv("TMPDIR");
+    const char *given = getenv("TMPDIR");
+    const char *parent = given != NULL ? given : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
     scratch_t self;
-    snprintf(self.path, sizeof(self.path), "%s/doran-XXXXXX", parent != NULL ? parent : "/tmp");
+    snprintf(self.path, sizeof(self.path), "%s/doran-XXXXXX", parent);
     if (mkdtemp(self.path) == NULL)
         abort();
     return self;

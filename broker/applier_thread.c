@@ -24,12 +24,11 @@ static void place_open(place_t *self, const applier_thread_t *options) {
     self->options = options;
     self->applier = options->applier;
     self->segments = options->segments;
-    self->receiver = pipe_receiver(RING_TO_APPLIER, 2);
+    self->receiver = options->receiver;
     self->journal = pipe_sender(RING_TO_JOURNAL, PIPE_TO_JOURNAL_MESSAGES);
 }
 
 static void place_close(place_t *self) {
-    pipe_close(&self->receiver);
     pipe_close(&self->journal);
 }
 

@@ -38,8 +38,10 @@ ring_t *ring_new(const ring_options_t *options) {
     CHECK(self != NULL, "out of memory");
     self->options = *options;
     self->applier = applier_new(options->store, &options->applier);
-    self->applier_thread = (applier_thread_t){
-        .applier = self->applier, .segments = options->segments, .room_wanted = room_wanted(options)};
+    self->applier_thread = (applier_thread_t){.applier = self->applier,
+                                              .segments = options->segments,
+                                              .room_wanted = room_wanted(options),
+                                              .receiver = pipe_receiver(RING_TO_APPLIER, 2)};
     self->applier_actor = zactor_new(applier_thread_run, &self->applier_thread);
     self->journal_thread = (journal_thread_t){.journal = options->journal,
                                               .room_wanted = room_wanted(options),
@@ -51,6 +53,18 @@ ring_t *ring_new(const ring_options_t *options) {
     return self;
 }
 
+/* Journal and applier send to one another: who receives must outlive who sends, so the applier goes first, but for the
+   end of its pipe. */
+static void stop_journal_and_applier(ring_t *self) {
+    pipe_message_t message;
+    zactor_destroy(&self->applier_actor);
+    zactor_destroy(&self->journal_actor);
+    while (pipe_receive(self->applier_thread.receiver, &message)) {
+        free(message.pointer);
+    }
+    pipe_close(&self->applier_thread.receiver);
+}
+
 void ring_destroy(ring_t **self_p) {
     ring_t *self = *self_p;
     if (self == NULL) {
@@ -59,8 +73,7 @@ void ring_destroy(ring_t **self_p) {
     for (uint16_t i = 0; i < self->options.shards; i++) {
         zactor_destroy(&self->shard_actors[i]);
     }
-    zactor_destroy(&self->journal_actor);
-    zactor_destroy(&self->applier_actor);
+    stop_journal_and_applier(self);
     applier_destroy(&self->applier);
     journal_destroy(&self->options.journal);
     segments_destroy(&self->options.segments);

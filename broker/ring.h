@@ -60,6 +60,7 @@ typedef struct applier_thread {
     applier_t *applier;
     segments_t *segments;
     uint64_t room_wanted;
+    void *receiver; /* RING_TO_APPLIER; the ring's, since the journal may still send when this thread has ended */
 } applier_thread_t;
 
 struct _zsock_t;

@@ -176,9 +176,16 @@ static void remember(memtable_t *self, entry_t *entry, bool added) {
     };
 }
 
-static entry_t *add(memtable_t *self, span_t key) {
+/* The entry of this key, added if there is none. Goes down the tree once, at the price of an entry made in vain for a
+   key that is there: what is written is mostly new, and going down is what costs. */
+static entry_t *find_or_add(memtable_t *self, span_t key, bool *added) {
     entry_t *entry = entry_new(key);
-    RB_INSERT(tree, tree_of(self, key), entry);
+    entry_t *present = RB_INSERT(tree, tree_of(self, key), entry);
+    *added = present == NULL;
+    if (present != NULL) {
+        free(entry);
+        return present;
+    }
     self->count += 1;
     self->bytes += key_cost(key);
     if (self->marked)
@@ -199,13 +206,12 @@ static void supersede(memtable_t *self, entry_t *entry) {
 static void put(memtable_t *self, span_t key, span_t value, uint64_t batch, bool fresh) {
     CHECK(batch >= self->newest, "batch %llu after %llu", (unsigned long long)batch, (unsigned long long)self->newest);
     span_t copy = value_copy(value); /* first: it may lie in the value that it replaces */
-    entry_t *entry = find(self, key);
-    if (entry == NULL) {
-        entry = add(self, key);
+    bool added;
+    entry_t *entry = find_or_add(self, key, &added);
+    if (added)
         entry->fresh = fresh;
-    } else {
+    else
         supersede(self, entry);
-    }
     entry->seen.value = copy;
     entry->seen.batch = batch;
     TAILQ_INSERT_TAIL(&self->queue, entry, age);

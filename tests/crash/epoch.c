@@ -28,11 +28,11 @@ enum {
     /* Kills. */
     RECOVERY_KILL_ONE_IN = 4,
     RECOVERY_KILLS_MAX = 8,
-    RECOVERY_US = 50000,
+    RECOVERY_US = 50000,    /* after the start of the program */
     EARLY_KILL_ONE_IN = 10, /* not long after the start, whatever is going on */
     EARLY_US = 40000,
     LOAD_US_MIN = 3000,
-    LOAD_US_MAX = 220000,
+    LOAD_US_MAX = 300000,
     ALREADY_KILLED_MAX = 3, /* of these, so many in vain for each that counts */
 };
 
@@ -48,7 +48,8 @@ typedef struct epoch {
     server_t server;
     key_pair_t keys;
     char server_key[KEY_TEXT_BYTES];
-    int timer;          /* descriptor, readable when the server is to be killed */
+    int timer; /* descriptor, readable when the server is to be killed */
+    uint32_t lives;
     uint64_t sent_from; /* which wire takes the next request that may go to any */
     bool broken;        /* something happened after which going on makes no sense */
 } epoch_t;
@@ -74,10 +75,24 @@ PRINTF_LIKE(2, 3) static bool broken(epoch_t *self, const char *format, ...) {
     return false;
 }
 
-static bool broken_by_end(epoch_t *self) {
-    int code = server_ended(&self->server);
-    return broken(self, "the server ended by itself, with %s %d; what it said is in %s",
-                  code > 128 ? "signal" : "exit code", code > 128 ? code - 128 : code, self->options->output);
+/* The last line that the server said. */
+static void last_words(const epoch_t *self, char words[256]) {
+    FILE *output = fopen(self->options->output, "re");
+    words[0] = 0;
+    while (output != NULL && fgets(words, 256, output) != NULL) {
+    }
+    words[strcspn(words, "\n")] = 0;
+    if (output != NULL) {
+        fclose(output);
+    }
+}
+
+/* code is as server_ended says it. */
+static bool broken_by_end(epoch_t *self, int code) {
+    char words[256];
+    last_words(self, words);
+    return broken(self, "the server ended by itself, with %s %d, saying: %s", code > 128 ? "signal" : "exit code",
+                  code > 128 ? code - 128 : code, words);
 }
 
 /* Starting */
@@ -119,35 +134,46 @@ static bool wait_ready(epoch_t *self) {
     case SERVER_STARTING:
         return broken(self, "the server is not ready after %d s", READY_US / 1000000);
     case SERVER_ENDED:
-        return broken_by_end(self);
+        return broken_by_end(self, server_ended(&self->server));
     }
     return false;
 }
 
 static bool kill_now(epoch_t *self) {
     int ended = server_kill(&self->server);
-    return ended == SERVER_KILLED || broken(self, "the server had ended by itself, as %d", ended);
+    return ended == SERVER_KILLED || broken_by_end(self, ended);
 }
 
-/* Starts and kills it before it is ready, or just when it is. */
+/* Starts it and kills it before it is ready; if that was too late, it was a kill without requests. */
 static bool kill_in_recovery(epoch_t *self) {
+    bool anywhere = self->result.start_us_max > 0 && below(self, 2) == 0; /* else at the beginning */
+    uint64_t delay_us = below(self, anywhere ? self->result.start_us_max : RECOVERY_US);
+    choose_settings(self);
     server_start(&self->server, &self->server_options);
-    if (server_wait(&self->server, below(self, RECOVERY_US)) == SERVER_ENDED) {
-        return broken_by_end(self);
+    switch (server_wait(&self->server, delay_us)) {
+    case SERVER_STARTING:
+        self->result.during_recovery++;
+        break;
+    case SERVER_READY:
+        self->result.discounted++;
+        break;
+    case SERVER_ENDED:
+        return broken_by_end(self, server_ended(&self->server));
     }
-    self->result.during_recovery++;
     history_killed(self->history);
     return kill_now(self);
 }
 
+/* disturbed: is killed at least once while it recovers. */
 static bool start(epoch_t *self, bool disturbed) {
-    choose_settings(self);
-    for (int i = 0; disturbed && i < RECOVERY_KILLS_MAX && below(self, RECOVERY_KILL_ONE_IN) == 0; i++) {
+    uint32_t before = self->result.during_recovery;
+    for (int i = 0; disturbed && i < RECOVERY_KILLS_MAX; i++) {
         if (!kill_in_recovery(self)) {
             return false;
         }
-        choose_settings(self);
+        disturbed = self->result.during_recovery == before || below(self, RECOVERY_KILL_ONE_IN) == 0;
     }
+    choose_settings(self);
     server_start(&self->server, &self->server_options);
     return wait_ready(self);
 }
@@ -248,7 +274,7 @@ static step_t work(epoch_t *self, bool (*reached)(epoch_t *), void (*send)(epoch
         poll_all(self);
         step_all(self);
         if (server_wait(&self->server, 0) == SERVER_ENDED) {
-            (void)broken_by_end(self);
+            (void)broken_by_end(self, server_ended(&self->server));
             return STEP_BROKEN;
         }
     }
@@ -392,7 +418,7 @@ static void count_kill(epoch_t *self) {
 
 static bool life(epoch_t *self) {
     bool early = below(self, EARLY_KILL_ONE_IN) == 0;
-    if (!start(self, true)) {
+    if (!start(self, self->lives++ % RECOVERY_KILL_ONE_IN == 0)) {
         return false;
     }
     set_timer(self, early ? 1 + below(self, EARLY_US) : 0);
@@ -415,12 +441,15 @@ static bool life(epoch_t *self) {
 static bool stop(epoch_t *self) {
     int code = server_stop(&self->server, STOP_US);
     close_all(self);
-    return code == 0 || broken(self, "the server was asked to stop and ended as %d", code);
+    if (code < 0) {
+        return broken(self, "the server did not stop in %d s", STOP_US / 1000000);
+    }
+    return code == 0 || broken_by_end(self, code);
 }
 
 /* Everything is answered, then the server is stopped in order. */
 static bool settle(epoch_t *self) {
-    return start(self, true) && come_back(self) == STEP_REACHED &&
+    return start(self, false) && come_back(self) == STEP_REACHED &&
            work(self, all_answered, send_nothing) == STEP_REACHED && stop(self);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Answers. Rows are dropped in groups, when a partition holds TRIM_COUNT of a session: one write of the mark (id 0)
- * then pays for many deletes. Most live shorter than the memtable takes to reach the store; written as fresh and dropped,
- * they vanish on the way. A dropped row may be met once more (writer_drop); then its id is below the mark, which is looked at first.
+ * then pays for many deletes. Most live shorter than the memtable takes to reach the store; written as fresh and
+ * dropped, they vanish on the way. A dropped row may be met once more (writer_drop); then its id is below the mark,
+ * which is looked at first.
  */
 #include "actors/answers.h"
 

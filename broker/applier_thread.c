@@ -25,7 +25,7 @@ static void place_open(place_t *self, const applier_thread_t *options) {
     self->applier = options->applier;
     self->segments = options->segments;
     self->receiver = options->receiver;
-    self->journal = pipe_sender(RING_TO_JOURNAL, PIPE_TO_JOURNAL_MESSAGES);
+    self->journal = pipe_sender(RING_TO_JOURNAL);
 }
 
 static void place_close(place_t *self) {

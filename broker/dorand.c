@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dorand: the server. Starts in this order: settings, folder and its lock, keys, recovery, ring, router; says that it is
- * ready; then waits for a signal or a change of the allowed keys, and stops in the direction of the data.
+ * dorand: the server. Starts in this order: settings, folder and its lock, keys, recovery, ring, router; says that it
+ * is ready; then waits for a signal or a change of the allowed keys, and stops in the direction of the data.
  *
  * Exit codes: 0 clean stop, 1 cannot start (one sentence on stderr), 2 usage, 3 stopped itself (a disk failed).
  */
@@ -60,10 +60,8 @@ static const char *environment(const char *name, const char *otherwise) {
     return value == NULL || value[0] == 0 ? otherwise : value;
 }
 
-static int arguments_fail(const char *format, const char *what) {
-    fprintf(stderr, "dorand: ");
-    fprintf(stderr, format, what);
-    fprintf(stderr, "; dorand --help shows what is\n");
+static int arguments_fail(const char *what, const char *why) {
+    fprintf(stderr, "dorand: %s %s; dorand --help shows what is taken\n", what, why);
     return EXIT_USAGE;
 }
 
@@ -89,7 +87,7 @@ static int arguments_parse(arguments_t *self, int count, char **values) {
             break;
         case 's':
             if (self->assignment_count == ASSIGNMENTS_MAX) {
-                return arguments_fail("there are too many settings, from %s on", optarg);
+                return arguments_fail(optarg, "is one setting too many");
             }
             self->assignments[self->assignment_count++] = optarg;
             break;
@@ -103,12 +101,12 @@ static int arguments_parse(arguments_t *self, int count, char **values) {
             fputs(usage, stdout);
             return EXIT_STOPPED;
         case ':':
-            return arguments_fail("%s needs a value", values[optind - 1]);
+            return arguments_fail(values[optind - 1], "needs a value");
         default:
-            return arguments_fail("%s is not an option", values[optind - 1]);
+            return arguments_fail(values[optind - 1], "is not an option");
         }
     }
-    return optind < count ? arguments_fail("%s is not an option", values[optind]) : -1;
+    return optind < count ? arguments_fail(values[optind], "is not an option") : -1;
 }
 
 static int cannot_start(const server_t *self) {
@@ -117,7 +115,8 @@ static int cannot_start(const server_t *self) {
     return EXIT_CANNOT_START;
 }
 
-/* Signals are taken from a descriptor, by the main thread alone; a pipe that closes under a write is an error, no signal. */
+/* Signals are taken from a descriptor, by the main thread alone; a pipe that closes under a write is an error, no
+ * signal. */
 static void take_signals(server_t *self) {
     sigset_t set;
     sigemptyset(&set);
@@ -134,8 +133,8 @@ static void watch_keys(server_t *self) {
     char path[FILES_PATH_BYTES];
     snprintf(path, sizeof path, "%s/keys/allowed", self->folder.path);
     self->keys_watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (self->keys_watch < 0 || inotify_add_watch(self->keys_watch, path,
-                                                  IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) < 0) {
+    if (self->keys_watch < 0 ||
+        inotify_add_watch(self->keys_watch, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) < 0) {
         log_line(LOG_LEVEL_WARN, "%s cannot be watched (%s); SIGHUP reads it again", path, strerror(errno));
     }
 }
@@ -151,8 +150,8 @@ static status_t announce(server_t *self, const key_pair_t *pair) {
     for (size_t i = 0; router_endpoint(self->router, i) != NULL; i++) {
         json_array_append_new(endpoints, json_string(router_endpoint(self->router, i)));
     }
-    json_t *file = json_pack("{si so ss ss}", "pid", (int)getpid(), "endpoints", endpoints, "server_key", pair->public_key,
-                             "version", DORAN_VERSION);
+    json_t *file = json_pack("{si so ss ss}", "pid", (int)getpid(), "endpoints", endpoints, "server_key",
+                             pair->public_key, "version", DORAN_VERSION);
     CHECK(file != NULL, "out of memory");
     char *text = json_dumps(file, JSON_INDENT(2));
     CHECK(text != NULL, "out of memory");
@@ -224,21 +223,20 @@ static status_t start_router(server_t *self, const key_pair_t *pair) {
 static void start_ring(server_t *self) {
     const settings_t *settings = &self->settings;
     uint16_t shards = (uint16_t)settings_shards(settings);
-    ring_options_t options = {
-        .shards = shards,
-        .shard = {.resident_actors_max = (uint32_t)(settings->resident_actors_max / shards),
-                  .idle_ms = (uint32_t)settings->idle_ms,
-                  /* The applier starts at the bound; writes are refused at twice that. */
-                  .memtable_bytes_max = 2 * settings->memtable_bytes_max / shards,
-                  .session_ms = settings->session_ms},
-        .applier = {.journal_dir = self->folder.journal_path,
-                    .memtable_bytes_max = settings->memtable_bytes_max,
-                    .journal_tail_bytes_max = settings->journal_tail_bytes_max,
-                    .slice_records = settings->apply_slice_records},
-        .segment_bytes = settings->segment_bytes,
-        .store = self->folder.store,
-        .journal = self->folder.journal,
-        .segments = self->folder.segments};
+    ring_options_t options = {.shards = shards,
+                              .shard = {.resident_actors_max = (uint32_t)(settings->resident_actors_max / shards),
+                                        .idle_ms = (uint32_t)settings->idle_ms,
+                                        /* The applier starts at the bound; writes are refused at twice that. */
+                                        .memtable_bytes_max = 2 * settings->memtable_bytes_max / shards,
+                                        .session_ms = settings->session_ms},
+                              .applier = {.journal_dir = self->folder.journal_path,
+                                          .memtable_bytes_max = settings->memtable_bytes_max,
+                                          .journal_tail_bytes_max = settings->journal_tail_bytes_max,
+                                          .slice_records = settings->apply_slice_records},
+                              .segment_bytes = settings->segment_bytes,
+                              .store = self->folder.store,
+                              .journal = self->folder.journal,
+                              .segments = self->folder.segments};
     self->ring = ring_new(&options);
     self->folder.store = NULL; /* the ring's now */
     self->folder.journal = NULL;
@@ -305,7 +303,8 @@ static bool take_signal(server_t *self) {
 
 static void wait_for_signal(server_t *self) {
     char events[4096];
-    zmq_pollitem_t items[] = {{.fd = self->signals, .events = ZMQ_POLLIN}, {.fd = self->keys_watch, .events = ZMQ_POLLIN}};
+    zmq_pollitem_t items[] = {{.fd = self->signals, .events = ZMQ_POLLIN},
+                              {.fd = self->keys_watch, .events = ZMQ_POLLIN}};
     for (bool stop = false; !stop;) {
         int count = zmq_poll(items, self->keys_watch < 0 ? 1 : 2, -1);
         if (count > 0 && (items[1].revents & ZMQ_POLLIN) != 0) {

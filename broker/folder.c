@@ -52,10 +52,12 @@ status_t folder_lock(folder_t *self, const char *dir, bool wait, char *error, si
 
 static status_t open_journal(folder_t *self, const settings_t *settings, const store_meta_t *meta, recovery_t *recovery,
                              char *error, size_t error_bytes) {
-    status_t status = journal_open(self->journal_path, meta->folder_id, meta->position, meta->generation, meta->generation == 0,
-                                   settings->segment_bytes, recovery_visit, recovery, &self->journal, error, error_bytes);
+    status_t status =
+        journal_open(self->journal_path, meta->folder_id, meta->position, meta->generation, meta->generation == 0,
+                     settings->segment_bytes, recovery_visit, recovery, &self->journal, error, error_bytes);
     if (status == STATUS_OK) {
-        status = recovery_apply(recovery, self->store, journal_position(self->journal), journal_generation(self->journal));
+        status =
+            recovery_apply(recovery, self->store, journal_position(self->journal), journal_generation(self->journal));
         if (status != STATUS_OK) {
             return files_fail(error, error_bytes, "the journal's tail could not be applied to the store: %s",
                               store_error(self->store));

@@ -22,11 +22,11 @@ typedef struct folder { /* for embedding; store, journal and segments pass to th
     segments_t *segments;
 } folder_t;
 
-/* Makes DIR and what belongs into it, and takes the lock; wait: until its owner is gone, else fails at once. One sentence in
-   error on failure. */
+/* Makes DIR and what belongs into it, and takes the lock; wait: until its owner is gone, else fails at once. One
+   sentence in error on failure. */
 MUST_USE status_t folder_lock(folder_t *self, const char *dir, bool wait, char *error, size_t error_bytes);
-/* Opens store and journal and recovers: what the journal has above the store's position is made durable anew and applied
-   in one transaction. On return everything acknowledged is in the store. */
+/* Opens store and journal and recovers: what the journal has above the store's position is made durable anew and
+   applied in one transaction. On return everything acknowledged is in the store. */
 MUST_USE status_t folder_recover(folder_t *self, const settings_t *settings, char *error, size_t error_bytes);
 /* Closes what was not passed on and releases the lock. */
 void folder_close(folder_t *self);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The journal's thread: group commit. It takes what waits from all shards, makes it durable with one sync, and only then
- * passes it on; what wrote nothing and follows no write of its shard passes at once. This thread is the output gate:
- * there is no other way from a shard to the broker.
+ * The journal's thread: group commit. It takes what waits from all shards, makes it durable with one sync, and only
+ * then passes it on; what wrote nothing and follows no write of its shard passes at once. This thread is the output
+ * gate: there is no other way from a shard to the broker.
  */
 #include <czmq.h>
 
@@ -25,7 +25,7 @@ typedef struct place {
     uint64_t applied, told; /* positions */
     bool asked;             /* the applier owes an answer */
     bool idle;              /* the closing header is written */
-    histogram_t appends; /* µs */
+    histogram_t appends;    /* µs */
     void *receiver, *broker, *applier;
 } place_t;
 
@@ -36,9 +36,9 @@ static void place_open(place_t *self, const journal_thread_t *options) {
     self->told = journal_position(self->journal);
     self->idle = true;
     histogram_reset(&self->appends);
-    self->receiver = pipe_receiver(RING_TO_JOURNAL, PIPE_TO_JOURNAL_MESSAGES);
-    self->broker = pipe_sender(RING_TO_BROKER, PIPE_TO_BROKER_MESSAGES);
-    self->applier = pipe_sender(RING_TO_APPLIER, 2);
+    self->receiver = pipe_receiver(RING_TO_JOURNAL);
+    self->broker = pipe_sender(RING_TO_BROKER);
+    self->applier = pipe_sender(RING_TO_APPLIER);
 }
 
 static void close_header(place_t *self) {
@@ -94,9 +94,8 @@ static void tell_applier(place_t *self) {
     }
     durable_t *durable = malloc(sizeof *durable);
     CHECK(durable != NULL, "out of memory");
-    *durable = (durable_t){.synced_through = position,
-                           .generation = journal_generation(self->journal),
-                           .memtable_bytes = memtables};
+    *durable = (durable_t){
+        .synced_through = position, .generation = journal_generation(self->journal), .memtable_bytes = memtables};
     pipe_send(self->applier, PIPE_DURABLE, durable, 0);
     self->told = position;
     self->asked = true;

@@ -39,8 +39,8 @@ void log_line(log_level_t level, const char *format, ...) {
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     timestamp(when, sizeof when);
-    json_t *line = json_pack("{ss ss ss+ ss ss}", "@timestamp", when, "log.level", levels[level], "message", message, "",
-                             "ecs.version", "8.11", "service.name", "dorand");
+    json_t *line = json_pack("{ss ss ss+ ss ss}", "@timestamp", when, "log.level", levels[level], "message", message,
+                             "", "ecs.version", "8.11", "service.name", "dorand");
     char *text = line == NULL ? NULL : json_dumps(line, JSON_COMPACT);
     if (text != NULL) {
         size_t len = strlen(text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log: what happened to the server, one JSON object a line in DIR/log/dorand.jsonl, with the names of the Elastic Common
- * Schema. Written by whoever gives up or changes something, once; never holds a secret or a body. Any thread: a line is
- * one write(2) to a file opened for appending.
+ * log: what happened to the server, one JSON object a line in DIR/log/dorand.jsonl, with the names of the Elastic
+ * Common Schema. Written by whoever gives up or changes something, once; never holds a secret or a body. Any thread: a
+ * line is one write(2) to a file opened for appending.
  */
 #ifndef DORAN_BROKER_LOG_H
 #define DORAN_BROKER_LOG_H

@@ -2,16 +2,15 @@
 /*
  * Pipes: PUSH and PULL over inproc in CZMQ's one context. A message of 24 bytes is stored inside zmq_msg_t: no malloc.
  *
- * The high-water marks are off: libzmq tells a sender of what was read only at every half of its mark, and a sender that
- * does not wait looks for such news at most every few million cycles; so it would see EAGAIN on a pipe that is nearly
- * empty. What bounds a pipe is that only so many buffers exist.
+ * The high-water marks are off: libzmq tells a sender of what was read only at every half of its mark, and a sender
+ * that does not wait looks for such news at most every few million cycles; so it would see EAGAIN on a pipe that is
+ * nearly empty. What bounds a pipe is that only so many buffers exist.
  */
 #include "broker/pipe.h"
 
 #include <czmq.h>
 
-static void *open_socket(int type, int capacity) {
-    (void)capacity;
+static void *open_socket(int type) {
     void *socket = zmq_socket(zsys_init(), type);
     CHECK(socket != NULL, "%s", zmq_strerror(zmq_errno()));
     int linger = 0, unlimited = 0;
@@ -21,14 +20,14 @@ static void *open_socket(int type, int capacity) {
     return socket;
 }
 
-void *pipe_receiver(const char *name, int capacity) {
-    void *socket = open_socket(ZMQ_PULL, capacity);
+void *pipe_receiver(const char *name) {
+    void *socket = open_socket(ZMQ_PULL);
     CHECK(zmq_bind(socket, name) == 0, "%s: %s", name, zmq_strerror(zmq_errno()));
     return socket;
 }
 
-void *pipe_sender(const char *name, int capacity) {
-    void *socket = open_socket(ZMQ_PUSH, capacity);
+void *pipe_sender(const char *name) {
+    void *socket = open_socket(ZMQ_PUSH);
     CHECK(zmq_connect(socket, name) == 0, "%s: %s", name, zmq_strerror(zmq_errno()));
     return socket;
 }

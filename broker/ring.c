@@ -41,7 +41,7 @@ ring_t *ring_new(const ring_options_t *options) {
     self->applier_thread = (applier_thread_t){.applier = self->applier,
                                               .segments = options->segments,
                                               .room_wanted = room_wanted(options),
-                                              .receiver = pipe_receiver(RING_TO_APPLIER, 2)};
+                                              .receiver = pipe_receiver(RING_TO_APPLIER)};
     self->applier_actor = zactor_new(applier_thread_run, &self->applier_thread);
     self->journal_thread = (journal_thread_t){.journal = options->journal,
                                               .room_wanted = room_wanted(options),

@@ -346,11 +346,11 @@ static void serve(place_t *self) {
 }
 
 static void open_pipes(router_t *self) {
-    self->from_ring = pipe_receiver(RING_TO_BROKER, PIPE_TO_BROKER_MESSAGES);
+    self->from_ring = pipe_receiver(RING_TO_BROKER);
     for (uint16_t shard = 0; shard < self->options.broker.shards; shard++) {
         char name[64];
         snprintf(name, sizeof name, RING_TO_SHARD, (unsigned)shard);
-        self->to_shard[shard] = pipe_sender(name, PIPE_TO_SHARD_MESSAGES);
+        self->to_shard[shard] = pipe_sender(name);
     }
 }
 

@@ -33,8 +33,8 @@ static void place_open(place_t *self, const shard_thread_t *thread) {
         self->empty[self->empty_count++] = self->all[i];
     }
     snprintf(name, sizeof name, RING_TO_SHARD, options.id);
-    self->receiver = pipe_receiver(name, PIPE_TO_SHARD_MESSAGES);
-    self->journal = pipe_sender(RING_TO_JOURNAL, PIPE_TO_JOURNAL_MESSAGES);
+    self->receiver = pipe_receiver(name);
+    self->journal = pipe_sender(RING_TO_JOURNAL);
     self->idle_us = clock_now_us() + IDLE_EVERY_US;
 }
 

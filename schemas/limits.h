@@ -67,9 +67,4 @@ static_assert(STORE_KEY_BYTES_MAX <= LMDB_KEY_BYTES_MAX, "a key must fit into LM
 static_assert(BATCH_RECORDS_BYTES >= TURN_RECORDS_BYTES_MAX, "a buffer holds one maximal turn");
 static_assert(BATCH_EFFECTS_BYTES >= TURN_EFFECTS_BYTES_MAX, "a buffer holds what one maximal turn sends");
 
-/* Pipes hold everything that can exist, so no send inside the ring blocks. */
-#define PIPE_TO_SHARD_MESSAGES (BATCHES_PER_SHARD + REQUEST_BATCHES_PER_SHARD + 8)
-#define PIPE_TO_JOURNAL_MESSAGES (SHARDS_MAX * BATCHES_PER_SHARD + 64)
-#define PIPE_TO_BROKER_MESSAGES (SHARDS_MAX * BATCHES_PER_SHARD + 64)
-
 #endif

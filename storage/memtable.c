@@ -2,8 +2,8 @@
 /*
  * An entry hangs in two structures at once: a red-black tree by key, for points and ranges, and a queue by age, oldest
  * batch first, so that forgetting takes from the head and costs what it drops. A key written again moves to the tail:
- * its newest write may not be in the store yet, whatever batch wrote it before. There is one tree for each first byte of
- * the keys (that is the partition): the way down a small tree touches less memory, and that is what a lookup costs.
+ * its newest write may not be in the store yet, whatever batch wrote it before. There is one tree for each first byte
+ * of the keys (that is the partition): the way down a small tree touches less memory, and that is what a lookup costs.
  *
  *   one malloc:  memtable_entry_t │ tree links │ queue links │ key bytes      another: value bytes
  *
@@ -43,7 +43,7 @@ enum { TREES = 256 };
 
 struct memtable {
     struct tree trees[TREES]; /* by the first byte of the key */
-    struct queue queue; /* oldest batch first */
+    struct queue queue;       /* oldest batch first */
     size_t count;
     size_t bytes;    /* of what the tree holds; undos are bounded by one turn and not counted */
     uint64_t newest; /* batch number of the last put */
@@ -320,7 +320,8 @@ static size_t check_subtree(const entry_t *entry, const entry_t *parent) {
 static void check_order(const memtable_t *self) {
     size_t count = 0, bytes = 0;
     const entry_t *before = NULL;
-    for (const memtable_entry_t *seen = memtable_seek(self, (span_t){0}); seen != NULL; seen = memtable_next(self, seen)) {
+    for (const memtable_entry_t *seen = memtable_seek(self, (span_t){0}); seen != NULL;
+         seen = memtable_next(self, seen)) {
         const entry_t *entry = (const entry_t *)seen;
         CHECK(before == NULL || entry_compare(before, entry) < 0, "keys out of order at %zu", count);
         count += 1;

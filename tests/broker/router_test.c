@@ -65,9 +65,9 @@ static void ring_run(zsock_t *control, void *hold) {
     for (unsigned i = 0; i < SHARDS; i++) {
         char name[64];
         snprintf(name, sizeof name, RING_TO_SHARD, i);
-        items[i + 1] = (zmq_pollitem_t){.socket = pipe_receiver(name, PIPE_TO_SHARD_MESSAGES), .events = ZMQ_POLLIN};
+        items[i + 1] = (zmq_pollitem_t){.socket = pipe_receiver(name), .events = ZMQ_POLLIN};
     }
-    to_broker = pipe_sender(RING_TO_BROKER, PIPE_TO_BROKER_MESSAGES);
+    to_broker = pipe_sender(RING_TO_BROKER);
     zsock_signal(control, 0);
     while (zmq_poll(items, SHARDS + 1, -1) >= 0 && (items[0].revents & ZMQ_POLLIN) == 0) {
         for (uint16_t i = 0; i < SHARDS; i++) {

@@ -23,12 +23,26 @@ static status_t make_folders(const char *dir, char *error, size_t error_bytes) {
     return status;
 }
 
+/* What is told to others (run/dorand.json) must hold in any working directory. */
+static status_t name_absolutely(folder_t *self, const char *dir, char *error, size_t error_bytes) {
+    char *path = realpath(dir, NULL);
+    if (path == NULL || strlen(path) >= sizeof self->path) {
+        free(path);
+        return files_fail(error, error_bytes, "%s has no usable absolute path", dir);
+    }
+    snprintf(self->path, sizeof self->path, "%s", path);
+    snprintf(self->journal_path, sizeof self->journal_path, "%s/journal", self->path);
+    free(path);
+    return STATUS_OK;
+}
+
 status_t folder_lock(folder_t *self, const char *dir, bool wait, char *error, size_t error_bytes) {
     char path[FILES_PATH_BYTES];
     *self = (folder_t){.lock = -1};
-    snprintf(self->path, sizeof self->path, "%s", dir);
-    snprintf(self->journal_path, sizeof self->journal_path, "%s/journal", self->path);
     status_t status = make_folders(dir, error, error_bytes);
+    if (status == STATUS_OK) {
+        status = name_absolutely(self, dir, error, error_bytes);
+    }
     if (status == STATUS_OK) {
         status = files_path(path, error, error_bytes, "%s/lock", dir);
     }

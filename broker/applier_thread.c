@@ -53,14 +53,14 @@ static void tell_full(place_t *self, bool full) {
 
 /* OK or STORAGE_FULL, like all below. */
 static status_t keep_room(place_t *self) {
-    while (segments_end(self->segments) - self->synced_through < self->options->room_wanted) {
+    while (segments_room(self->segments, self->synced_through) < self->options->room_wanted) {
         segment_t made;
         status_t status = segments_prepare(self->segments, &made.start, &made.bytes, &made.fd);
         if (status == STATUS_STORAGE_FULL) {
             return status;
         }
         if (status != STATUS_OK) {
-            ring_failed("a segment of the journal could not be made: %s", strerror(errno));
+            ring_failed("%s", segments_error(self->segments));
         }
         segment_t *segment = malloc(sizeof *segment);
         CHECK(segment != NULL, "out of memory");
@@ -81,7 +81,7 @@ static status_t apply(place_t *self) {
     }
     if (applier_applied(self->applier) != before &&
         segments_release(self->segments, applier_applied(self->applier)) != STATUS_OK) {
-        ring_failed("a segment of the journal could not be given back: %s", strerror(errno));
+        ring_failed("%s", segments_error(self->segments));
     }
     return status;
 }

@@ -125,6 +125,7 @@ static void take_signals(server_t *self) {
     sigaddset(&set, SIGHUP);
     CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0, "%s", strerror(errno));
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a full disk */
     self->signals = signalfd(-1, &set, SFD_CLOEXEC);
     CHECK(self->signals >= 0, "%s", strerror(errno));
 }

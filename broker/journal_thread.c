@@ -43,7 +43,7 @@ static void place_open(place_t *self, const journal_thread_t *options) {
 
 static void close_header(place_t *self) {
     if (journal_close_header(self->journal) != STATUS_OK) {
-        ring_failed("the journal's closing header could not be written: %s", strerror(errno));
+        ring_failed("%s", journal_error(self->journal));
     }
     self->idle = true;
 }
@@ -185,7 +185,7 @@ static bool commit(place_t *self) {
     }
     uint64_t begun_us = clock_now_us();
     if (append_and_pass_on(self, count) != STATUS_OK) {
-        ring_failed("the journal could not be written or synced: %s", strerror(errno));
+        ring_failed("%s", journal_error(self->journal));
     }
     histogram_record(&self->appends, clock_now_us() - begun_us);
     self->pending_count -= count;

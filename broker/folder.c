@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "broker/files.h"
+
+enum { LOCK_PAUSE_MS = 20, LOCK_LOOKS = 50 };
 
 static const char *const subfolders[] = {"keys", "secrets", "journal", "lmdb", "run", "log"};
 
@@ -36,6 +39,22 @@ static status_t name_absolutely(folder_t *self, const char *dir, char *error, si
     return STATUS_OK;
 }
 
+/* 0, or the reason. A process that was killed holds its lock until its memory is gone, so a server that is started at
+   once in its place looks more than once. */
+static int take_lock(int lock, bool wait) {
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+    for (int looks = 0; flock(lock, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0; looks++) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return errno;
+        }
+        if (errno == EWOULDBLOCK && looks == LOCK_LOOKS) {
+            return EWOULDBLOCK;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 status_t folder_lock(folder_t *self, const char *dir, bool wait, char *error, size_t error_bytes) {
     char path[FILES_PATH_BYTES];
     *self = (folder_t){.lock = -1};
@@ -53,10 +72,10 @@ status_t folder_lock(folder_t *self, const char *dir, bool wait, char *error, si
     if (self->lock < 0) {
         return files_fail(error, error_bytes, "%s cannot be opened: %s", path, strerror(errno));
     }
-    if (flock(self->lock, wait ? LOCK_EX : LOCK_EX | LOCK_NB) == 0) {
+    int reason = take_lock(self->lock, wait);
+    if (reason == 0) {
         return STATUS_OK;
     }
-    int reason = errno;
     close(self->lock);
     self->lock = -1;
     return reason == EWOULDBLOCK

@@ -31,6 +31,7 @@ typedef struct entry {
     uint64_t highest; /* id of a kept answer; above it no row needs to be looked for */
     uint64_t lowest;  /* unanswered id that the client told */
     uint64_t trimmed; /* below this id no row is left: walks start here, not among thousands of tombstones */
+    uint64_t counted; /* from this id on rows are counted; those below were dropped, or should have been */
     uint32_t count;   /* of rows */
 } entry_t;
 
@@ -99,9 +100,10 @@ static status_t entry_load(const answers_t *self, entry_t *entry) {
             }
         } else {
             entry->highest = id;
-            entry->count++;
+            entry->count += id >= entry->lowest;
         }
     }
+    entry->counted = entry->lowest;
     return STATUS_OK;
 }
 
@@ -191,9 +193,9 @@ static void trim(answers_t *self, writer_t *writer, entry_t *entry) {
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
+        entry->count -= store_key_answer_id(store_key_span(&doomed[i])) >= entry->counted;
         writer_drop(writer, store_key_span(&doomed[i]));
     }
-    entry->count -= count;
     uint64_t lowest = htole64(entry->lowest);
     memcpy(self->scratch + CELL_HEADER_BYTES, &lowest, sizeof lowest);
     store_key_answer(&from, entry->place.partition, entry->place.session, 0);

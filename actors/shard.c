@@ -47,6 +47,7 @@ shard_t *shard_new(const shard_options_t *options) {
     shard_t *self = calloc(1, sizeof *self);
     CHECK(self != NULL, "out of memory");
     self->options = *options;
+    self->options.actor_of = options->actor_of != NULL ? options->actor_of : actor_of;
     self->memtable = memtable_new();
     self->view = (view_t){.memtable = self->memtable, .reader = options->reader};
     self->writer.memtable = self->memtable;
@@ -241,8 +242,8 @@ static void commit(shard_t *self, batch_t *batch, const request_t *request, span
     answer(batch, request, ENVELOPE_REPLY, body);
 }
 
-static handler_fn handler_of(const request_t *request) {
-    const actor_t *actor = actor_of(request->kind);
+static handler_fn handler_of(const shard_t *self, const request_t *request) {
+    const actor_t *actor = self->options.actor_of(request->kind);
     size_t index = (size_t)(request->method - request->kind->methods);
     CHECK(actor != NULL && index < actor->handler_count && actor->handlers[index] != NULL, "nobody handles %s of %s",
           request->method->name, request->kind->name);
@@ -251,7 +252,7 @@ static handler_fn handler_of(const request_t *request) {
 
 static void run(shard_t *self, batch_t *batch, const request_t *request, span_t head_key, uint64_t now_us) {
     turn_t *turn = &self->turn;
-    handler_fn handler = handler_of(request);
+    handler_fn handler = handler_of(self, request);
     const activation_t *activation = NULL;
     void *decoded;
     status_t status = STATUS_OK;

@@ -11,6 +11,7 @@
 #define DORAN_ACTORS_SHARD_H
 
 #include "actors/effect.h"
+#include "actors/kind.h"
 #include "actors/request.h"
 #include "schemas/histogram.h"
 #include "storage/store.h"
@@ -24,6 +25,7 @@ typedef struct shard_options {
     uint32_t idle_ms;
     uint64_t memtable_bytes_max; /* of this shard; writes are refused with busy above it */
     uint64_t session_ms;
+    const actor_t *(*actor_of)(const kind_t *kind); /* NULL: as in kind.h; else a test's own */
 } shard_options_t;
 
 typedef struct shard_stats { /* since the start, but for the first four */

@@ -29,6 +29,12 @@ typedef struct outcome { /* of one request at one shard */
     size_t len;
 } outcome_t;
 
+typedef struct batch_end {
+    size_t at; /* in the journal */
+    uint64_t number;
+    uint16_t shard;
+} batch_end_t;
+
 typedef struct fixture {
     shard_options_t options; /* of each shard; what is 0 gets a default; id and reader are the fixture's */
     store_t *store;
@@ -38,7 +44,10 @@ typedef struct fixture {
     uint64_t now_us, unix_ms;
     uint8_t *journal; /* records of batches that the store does not have */
     size_t journal_bytes, journal_capacity;
+    batch_end_t *ends; /* of those batches */
+    size_t end_count, end_capacity;
     uint64_t numbers[SHARDS_MAX]; /* of the last batch of each shard that wrote */
+    uint64_t applied[SHARDS_MAX]; /* of the last batch of each shard that the store has */
     uint64_t records, batches;    /* since the start: written, and batches stepped */
     uint32_t inside[SHARDS_MAX];  /* buffers given and not yet home */
     outcome_t *outcomes;          /* by ticket, which is the request's peer_number, from 1 */
@@ -48,6 +57,7 @@ typedef struct fixture {
 
 typedef struct call {
     const char *kind, *key, *method; /* kind NULL: user */
+    const kind_t *own_kind;          /* instead of kind: a test's own */
     const char *body;                /* JSON; NULL: {} */
     span_t raw;                      /* msgpack, instead of body */
     uint64_t session;                /* 0: none; else any number */
@@ -68,7 +78,7 @@ static inline void fixture_start_shards(fixture_t *self) {
         options.id = id;
         options.reader = self->readers[id];
         self->shards[id] = shard_new(&options);
-        self->numbers[id] = 0;
+        self->numbers[id] = self->applied[id] = 0;
     }
 }
 
@@ -105,13 +115,30 @@ static inline void fixture_close(fixture_t *self) {
     }
     free(self->outcomes);
     free(self->journal);
+    free(self->ends);
     free(self->tape.tokens);
     *self = (fixture_t){0};
 }
 
 /* Journal and applier. */
 
+static inline void fixture_journal_end(fixture_t *self, const batch_t *batch) {
+    if (self->end_count == self->end_capacity) {
+        self->end_capacity = self->end_capacity == 0 ? 64 : 2 * self->end_capacity;
+        self->ends = realloc(self->ends, self->end_capacity * sizeof *self->ends);
+    }
+    self->ends[self->end_count++] =
+        (batch_end_t){.at = self->journal_bytes, .number = batch->number, .shard = batch->shard};
+    cr_assert_eq(batch->number, self->numbers[batch->shard] + 1, "numbers have no gap");
+    self->numbers[batch->shard] = batch->number;
+}
+
 static inline void fixture_journal(fixture_t *self, const batch_t *batch) {
+    self->batches++;
+    cr_assert_eq(batch->number != 0, batch->record_count > 0, "only a batch that wrote has a number");
+    if (batch->record_count == 0) {
+        return;
+    }
     while (self->journal_capacity - self->journal_bytes < batch->records_bytes) {
         self->journal_capacity = self->journal_capacity == 0 ? MIB(1) : 2 * self->journal_capacity;
         self->journal = realloc(self->journal, self->journal_capacity);
@@ -119,37 +146,53 @@ static inline void fixture_journal(fixture_t *self, const batch_t *batch) {
     memcpy(self->journal + self->journal_bytes, batch->records, batch->records_bytes);
     self->journal_bytes += batch->records_bytes;
     self->records += batch->record_count;
-    self->batches++;
-    cr_assert_eq(batch->number != 0, batch->record_count > 0, "only a batch that wrote has a number");
-    if (batch->number != 0) {
-        cr_assert_eq(batch->number, self->numbers[batch->shard] + 1, "numbers have no gap");
-        self->numbers[batch->shard] = batch->number;
-    }
+    fixture_journal_end(self, batch);
 }
 
-static inline void fixture_write(fixture_t *self, const uint64_t numbers[SHARDS_MAX]) {
-    span_t rest = span_of(self->journal, self->journal_bytes);
+/* Writes the first bytes of the journal to the store and takes them off. */
+static inline void fixture_write(fixture_t *self, size_t bytes, const uint64_t numbers[SHARDS_MAX]) {
+    span_t rest = span_of(self->journal, bytes);
     log_record_t record;
     FIXTURE_OK(store_begin(self->store));
     while (log_record_next(&rest, &record)) {
         FIXTURE_OK(record.op != RECORD_DELETE ? store_put(self->store, record.key, record.value)
-                                           : store_delete(self->store, record.key));
+                                              : store_delete(self->store, record.key));
     }
     cr_assert_eq(rest.len, 0);
     FIXTURE_OK(store_set_meta(self->store, 0, 1, numbers));
     FIXTURE_OK(store_commit(self->store));
-    self->journal_bytes = 0;
+    self->journal_bytes -= bytes;
+    if (self->journal_bytes > 0) {
+        memmove(self->journal, self->journal + bytes, self->journal_bytes);
+    }
+}
+
+/* The oldest batches only: the applier is behind. */
+static inline void fixture_apply_some(fixture_t *self, size_t batches) {
+    if (batches == 0) {
+        return;
+    }
+    size_t bytes = self->ends[batches - 1].at;
+    for (size_t i = 0; i < self->end_count; i++) {
+        batch_end_t *end = &self->ends[i];
+        self->applied[end->shard] = i < batches ? end->number : self->applied[end->shard];
+        end->at -= i < batches ? end->at : bytes;
+    }
+    fixture_write(self, bytes, self->applied);
+    self->end_count -= batches;
+    memmove(self->ends, self->ends + batches, self->end_count * sizeof *self->ends);
 }
 
 static inline void fixture_apply(fixture_t *self) {
-    fixture_write(self, self->numbers);
+    fixture_apply_some(self, self->end_count);
 }
 
 /* The number of shards may be another one at every start. */
 static inline void fixture_restart_as(fixture_t *self, uint16_t shards) {
     static const uint64_t none[SHARDS_MAX];
     fixture_stop_shards(self);
-    fixture_write(self, none);
+    fixture_write(self, self->journal_bytes, none);
+    self->end_count = 0;
     self->options.count = shards;
     fixture_start_shards(self);
 }
@@ -244,23 +287,27 @@ static inline span_t fixture_body(const call_t *call, uint8_t *bytes, size_t cap
     return pack_bytes(&pack);
 }
 
+static inline const kind_t *fixture_kind(const call_t *call) {
+    int kind = kind_find(span_text(call->kind != NULL ? call->kind : "user"));
+    cr_assert(kind >= 0, "%s", call->kind);
+    return call->own_kind != NULL ? call->own_kind : &kinds[kind];
+}
+
 static inline request_t fixture_request(const call_t *call) {
-    const char *kind_name = call->kind != NULL ? call->kind : "user";
-    int kind = kind_find(span_text(kind_name));
-    cr_assert(kind >= 0, "%s", kind_name);
+    const kind_t *kind = fixture_kind(call);
     request_t request = {.peer = 7,
                          .id = call->id,
                          .lowest_unanswered = call->lowest,
                          .received_us = FIXTURE_NOW_US,
                          .deadline_us = call->deadline_us != 0 ? call->deadline_us : UINT64_MAX,
-                         .kind = &kinds[kind],
-                         .method = kind_method(&kinds[kind], span_text(call->method)),
+                         .kind = kind,
+                         .method = kind_method(kind, span_text(call->method)),
                          .roles = ROLE_OPERATOR,
                          .type = call->tell ? ENVELOPE_TELL : ENVELOPE_REQUEST};
     cr_assert_not_null(request.method, "%s", call->method);
     if (call->key != NULL) {
         request.key = span_text(call->key);
-        request.partition = address_partition(span_text(kind_name), request.key);
+        request.partition = address_partition(span_text(kind->name), request.key);
     }
     if (call->session != 0) {
         request.has_session = true;

@@ -220,7 +220,7 @@ static void disturb(void) {
     fixture.now_us += below(2000000);
     fixture.unix_ms += below(2000);
     if (chance(5)) {
-        fixture_apply(&fixture);
+        fixture_apply_some(&fixture, below(fixture.end_count + 1));
     }
     if (chance(5)) {
         fixture_idle(&fixture, (uint16_t)below(fixture.options.count));

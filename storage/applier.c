@@ -2,9 +2,9 @@
 /*
  * A round takes the journal's tail as it stands when the round begins:
  *
- *   applied ────── tail, read into a memtable ────── through │ newer batches: the next round's
+ *   applied ────── tail, read into a run ────── through │ newer batches: the next round's
  *
- *   memtable in the order of keys:  │ slice │ slice │ slice + position, generation, batch numbers │
+ *   run in the order of keys:  │ slice │ slice │ slice + position, generation, batch numbers │
  *
  * Each slice is one transaction. Crashed between two slices, the store has some newer records than its position says;
  * the tail, applied again, writes the same last values over them, so nothing is lost and nothing undone. A slice for
@@ -16,9 +16,8 @@
 #include "storage/applier.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 
-#include "storage/memtable.h"
+#include "storage/run.h"
 
 /* Also the end of a slice, so that records of 64 KiB do not make a transaction of a gigabyte. */
 #define SLICE_BYTES_MAX MIB(32)
@@ -27,11 +26,10 @@
 #define ENTRY_BYTES_PER_RECORD_BYTE 16
 
 typedef struct round {
-    memtable_t *memtable; /* the last write per key; NULL: no round is under way */
-    const memtable_entry_t *next;
+    run_t *run;                   /* what it writes; NULL: no round is under way */
+    size_t next;                  /* place in it */
     uint64_t through, generation; /* where it ends */
     uint64_t batches[SHARDS_MAX]; /* highest batch number of each shard */
-    bool exact;                   /* the store is just as its position says, not ahead of it */
     char error[128];
 } round_t;
 
@@ -52,62 +50,40 @@ static status_t damaged(round_t *self, const journal_batch_t *batch, const char 
     return STATUS_INTERNAL;
 }
 
-/* A fresh key that is deleted within the round never reaches the store. Not so in recovery: a round that a crash cut
-   short may have brought it there already. */
-static void take(round_t *self, const log_record_t *record) {
-    if (record->op == RECORD_PUT_FRESH && self->exact)
-        memtable_put_fresh(self->memtable, record->key, record->value, 0);
-    else if (record->op != RECORD_DELETE || !memtable_remove_fresh(self->memtable, record->key))
-        memtable_put(self->memtable, record->key, record->value, 0);
-}
-
-/* The order of visits is the order of writes, so the memtable needs no batch numbers. */
 static status_t round_collect(round_t *self, const journal_batch_t *batch) {
     if (batch->shard >= SHARDS_MAX)
         return damaged(self, batch, "is of a shard that there cannot be");
-    span_t rest = batch->records;
-    log_record_t record;
-    while (log_record_next(&rest, &record))
-        take(self, &record);
-    if (rest.len != 0)
+    if (!run_add(self->run, batch->records))
         return damaged(self, batch, "has a damaged record");
     if (batch->number > self->batches[batch->shard])
         self->batches[batch->shard] = batch->number;
     return STATUS_OK;
 }
 
-static void round_fini(round_t *self) {
-    if (self->memtable == NULL)
-        return;
-    memtable_destroy(&self->memtable);
-    malloc_trim(0); /* hundreds of MiB in small blocks stay with the process otherwise */
-}
-
-static void round_rewind(round_t *self) {
-    self->next = memtable_seek(self->memtable, (span_t){0});
-}
-
-typedef struct slice {           /* entries for one transaction, from the round's next */
-    const memtable_entry_t *end; /* NULL: to the last */
+typedef struct slice { /* of the run, for one transaction, from the round's next */
+    size_t end;
     size_t records, bytes;
+    bool last;
 } slice_t;
 
 static slice_t slice_of(const round_t *round, size_t records_max) {
     slice_t slice = {.end = round->next};
-    while (slice.end != NULL && slice.records < records_max && slice.bytes < SLICE_BYTES_MAX) {
+    while (slice.end < run_count(round->run) && slice.records < records_max && slice.bytes < SLICE_BYTES_MAX) {
+        log_record_t record = run_at(round->run, slice.end++);
         slice.records += 1;
-        slice.bytes += RECORD_HEADER_BYTES + slice.end->key.len + slice.end->value.len;
-        slice.end = memtable_next(round->memtable, slice.end);
+        slice.bytes += RECORD_HEADER_BYTES + record.key.len + record.value.len;
     }
+    slice.last = slice.end == run_count(round->run);
     return slice;
 }
 
 static status_t slice_write(const slice_t *self, const round_t *round, store_t *store) {
     status_t status = STATUS_OK;
-    for (const memtable_entry_t *entry = round->next; entry != self->end && status == STATUS_OK;
-         entry = memtable_next(round->memtable, entry))
+    for (size_t i = round->next; i < self->end && status == STATUS_OK; i++) {
+        log_record_t record = run_at(round->run, i);
         status =
-            entry->value.ptr == NULL ? store_delete(store, entry->key) : store_put(store, entry->key, entry->value);
+            record.value.ptr == NULL ? store_delete(store, record.key) : store_put(store, record.key, record.value);
+    }
     return status;
 }
 
@@ -116,7 +92,7 @@ static status_t slice_apply(const slice_t *self, round_t *round, store_t *store)
     status_t status = store_begin(store);
     if (status == STATUS_OK)
         status = slice_write(self, round, store);
-    if (status == STATUS_OK && self->end == NULL)
+    if (status == STATUS_OK && self->last)
         status = store_set_meta(store, round->through, round->generation, round->batches);
     if (status == STATUS_OK)
         status = store_commit(store);
@@ -143,7 +119,7 @@ void applier_destroy(applier_t **self_p) {
     applier_t *self = *self_p;
     if (self == NULL)
         return;
-    round_fini(&self->round);
+    run_destroy(&self->round.run);
     free((char *)self->options.journal_dir);
     free(self);
     *self_p = NULL;
@@ -164,7 +140,7 @@ static bool memtables_full(const applier_t *self) {
 }
 
 bool applier_due(const applier_t *self) {
-    if (self->round.memtable != NULL)
+    if (self->round.run != NULL)
         return true;
     uint64_t lag = applier_lag(self);
     return lag > 0 && (lag >= self->options.journal_tail_bytes_max || memtables_full(self));
@@ -188,10 +164,9 @@ static status_t fail(applier_t *self, status_t status, const char *sentence) {
 static void round_init(applier_t *self) {
     store_meta_t meta = store_meta(self->store);
     self->round = (round_t){
-        .memtable = memtable_new(),
+        .run = run_new(true),
         .through = self->synced_through,
         .generation = self->generation,
-        .exact = true,
     };
     if (meta.generation == self->generation)
         memcpy(self->round.batches, meta.batches, sizeof(meta.batches));
@@ -205,17 +180,17 @@ static status_t round_begin(applier_t *self) {
     status = journal_read(self->options.journal_dir, self->applied, self->round.through, round_visit, &self->round,
                           self->error, sizeof(self->error));
     if (status != STATUS_OK) {
-        round_fini(&self->round);
+        run_destroy(&self->round.run);
         return fail(self, status, self->round.error);
     }
-    round_rewind(&self->round);
+    run_sort(self->round.run);
     return STATUS_OK;
 }
 
 status_t applier_step(applier_t *self) {
-    if (self->round.memtable == NULL && applier_lag(self) == 0)
+    if (self->round.run == NULL && applier_lag(self) == 0)
         return STATUS_OK;
-    status_t status = self->round.memtable == NULL ? round_begin(self) : STATUS_OK;
+    status_t status = self->round.run == NULL ? round_begin(self) : STATUS_OK;
     if (status != STATUS_OK)
         return status;
     slice_t slice = slice_of(&self->round, self->options.slice_records);
@@ -224,9 +199,9 @@ status_t applier_step(applier_t *self) {
         status = slice_apply(&slice, &self->round, self->store);
     if (status != STATUS_OK)
         return fail(self, status, store_error(self->store));
-    if (slice.end == NULL) {
+    if (slice.last) {
         self->applied = self->round.through;
-        round_fini(&self->round);
+        run_destroy(&self->round.run);
     }
     return STATUS_OK;
 }
@@ -240,7 +215,7 @@ uint64_t applier_lag(const applier_t *self) {
 }
 
 uint64_t applier_bytes_pending(const applier_t *self) {
-    return self->round.memtable == NULL ? 0 : self->round.through - self->applied;
+    return self->round.run == NULL ? 0 : self->round.through - self->applied;
 }
 
 const char *applier_error(const applier_t *self) {
@@ -250,7 +225,7 @@ const char *applier_error(const applier_t *self) {
 recovery_t *recovery_new(void) {
     recovery_t *self = calloc(1, sizeof(*self));
     CHECK(self != NULL, "out of memory");
-    self->round.memtable = memtable_new();
+    self->round.run = run_new(false);
     return self;
 }
 
@@ -258,7 +233,7 @@ void recovery_destroy(recovery_t **self_p) {
     recovery_t *self = *self_p;
     if (self == NULL)
         return;
-    round_fini(&self->round);
+    run_destroy(&self->round.run);
     free(self);
     *self_p = NULL;
 }
@@ -276,7 +251,7 @@ static status_t recovery_slice(round_t *round, store_t *store, bool *last) {
     if (reserved != STATUS_OK && reserved != STATUS_STORAGE_FULL)
         return reserved;
     status_t status = slice_apply(&slice, round, store);
-    *last = slice.end == NULL;
+    *last = slice.last;
     return status == STATUS_OK || reserved == STATUS_OK ? status : reserved;
 }
 
@@ -285,7 +260,8 @@ status_t recovery_apply(recovery_t *self, store_t *store, uint64_t position, uin
     round->through = position;
     round->generation = generation;
     memset(round->batches, 0, sizeof(round->batches)); /* those seen were of the generation that ended */
-    round_rewind(round);
+    run_sort(round->run);
+    round->next = 0;
     status_t status = STATUS_OK;
     bool last = false;
     while (status == STATUS_OK && !last)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * applier: moves what the journal made durable into the store: reads the journal's tail into a memtable of its own,
- * which keeps the last write per key, and writes that in key order in slices; only the transaction with the last slice
+ * applier: moves what the journal made durable into the store: reads the journal's tail into a run, which keeps the
+ * last write per key, and writes that in key order in slices; only the transaction with the last slice
  * moves the recorded position and the shards' batch numbers (until then the store alone is no snapshot). It is due when
  * the shards' memtables or the tail reach their bounds, never on a timer only, and works a slice at a time so that its
  * syncs do not hold up the journal's for long. Owned by one thread, which is the store's writer. Also the recovery's:

@@ -74,18 +74,23 @@ static void receive(place_t *self) {
     }
 }
 
-static uint64_t memtable_total(const place_t *self) {
-    uint64_t total = 0;
-    for (size_t i = 0; i < SHARDS_MAX; i++) {
-        total += self->memtable_bytes[i];
+/* Of all shards together; or what it would be if all were as full as the fullest, since that one refuses writes when
+   its own part is full, however empty the others are. */
+static uint64_t memtable_bytes(const place_t *self) {
+    uint64_t total = 0, largest = 0;
+    for (size_t i = 0; i < self->options->shards; i++) {
+        uint64_t bytes = self->memtable_bytes[i];
+        total += bytes;
+        largest = bytes > largest ? bytes : largest;
     }
-    return total;
+    uint64_t as_largest = largest * self->options->shards;
+    return as_largest > total ? as_largest : total;
 }
 
 /* Tells the applier what is durable, if it has reason to act. */
 static void tell_applier(place_t *self) {
     uint64_t position = journal_position(self->journal);
-    uint64_t memtables = memtable_total(self);
+    uint64_t memtables = memtable_bytes(self);
     bool narrow = journal_room(self->journal) < self->options->room_wanted;
     bool due = memtables >= self->options->memtable_bytes_max ||
                position - self->applied >= self->options->journal_tail_bytes_max;
@@ -108,7 +113,7 @@ static void send_figures(place_t *self) {
                            .sync_p99_us = histogram_percentile(&self->appends, 0.99),
                            .applied = self->applied,
                            .lag = journal_position(self->journal) - self->applied,
-                           .bytes_pending = memtable_total(self)};
+                           .bytes_pending = memtable_bytes(self)};
     pipe_send(self->broker, PIPE_FIGURES, figures, 0);
 }
 

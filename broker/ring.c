@@ -44,6 +44,7 @@ ring_t *ring_new(const ring_options_t *options) {
                                               .receiver = pipe_receiver(RING_TO_APPLIER)};
     self->applier_actor = zactor_new(applier_thread_run, &self->applier_thread);
     self->journal_thread = (journal_thread_t){.journal = options->journal,
+                                              .shards = options->shards,
                                               .room_wanted = room_wanted(options),
                                               .memtable_bytes_max = options->applier.memtable_bytes_max,
                                               .journal_tail_bytes_max = options->applier.journal_tail_bytes_max,

@@ -51,6 +51,7 @@ typedef struct shard_thread {
 
 typedef struct journal_thread {
     journal_t *journal;
+    uint16_t shards;
     uint64_t room_wanted;                                /* bytes that should always be ahead of the journal */
     uint64_t memtable_bytes_max, journal_tail_bytes_max; /* when the applier is to be told */
     uint64_t applied;                                    /* at the start */

@@ -18,7 +18,8 @@ typedef struct place {
     batch_t *empty[BATCHES_PER_SHARD];
     uint32_t empty_count;
     bool probed;
-    uint64_t idle_us; /* when idle work is due */
+    uint64_t told_bytes; /* of the memtable, as the journal's thread knows it */
+    uint64_t idle_us;    /* when idle work is due */
     void *receiver, *journal;
 } place_t;
 
@@ -70,10 +71,12 @@ static void hand_on(place_t *self, batch_t *batch) {
         batch->probe = true;
         self->probed = false;
     }
-    if (batch->record_count == 0 && batch->effect_count == 0 && batch->finished_count == 0) {
+    bool news = batch->memtable_bytes != self->told_bytes;
+    if (!news && batch->record_count == 0 && batch->effect_count == 0 && batch->finished_count == 0) {
         self->empty[self->empty_count++] = batch;
         return;
     }
+    self->told_bytes = batch->memtable_bytes;
     pipe_send(self->journal, PIPE_BATCH, batch, 0);
 }
 

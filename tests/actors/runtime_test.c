@@ -220,7 +220,7 @@ Test(runtime, what_does_not_fit_is_left_for_the_next_page, .init = open_view, .f
     char key[KEY_BYTES_MAX + 1] = "", after[KEY_BYTES_MAX + 1] = "";
     memset(key, 'k', KEY_BYTES_MAX);
     for (int i = 0; i < 50; i++) {
-        snprintf(key, 4, "%03d", i);
+        snprintf(key, 4, "%03u", (unsigned)i % 1000);
         key[3] = 'k';
         put_head("user", key, UINT64_MAX);
     }

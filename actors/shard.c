@@ -89,11 +89,14 @@ bool shard_waiting(const shard_t *self) {
 /* Answers */
 
 static void answer(batch_t *batch, const request_t *request, envelope_type_t type, span_t body) {
-    envelope_t envelope = {.type = (uint8_t)type,
-                           .id = request->id,
-                           .kind = span_text(request->kind->name),
-                           .key = request->key,
-                           .body = body};
+    envelope_t envelope = {
+        .type = (uint8_t)type,
+        .id = request->id,
+        .session = request->has_session ? span_of(request->session, SESSION_BYTES) : (span_t){0},
+        .kind = span_text(request->kind->name),
+        .key = request->key,
+        .body = body,
+    };
     if (request->type == ENVELOPE_TELL && type == ENVELOPE_REPLY) {
         effect_add_silent(batch, request->peer, request->peer_number);
         return;

@@ -27,6 +27,9 @@ typedef struct outcome { /* of one request at one shard */
     char *text;          /* NULL: none yet */
     uint8_t *bytes;      /* of the envelope */
     size_t len;
+    uint64_t id; /* of the request */
+    bool has_session;
+    uint8_t session[SESSION_BYTES];
 } outcome_t;
 
 typedef struct batch_end {
@@ -213,13 +216,20 @@ static inline void fixture_damage(fixture_t *self, span_t key, span_t value) {
 
 /* Effects. */
 
-static inline char *fixture_text(fixture_t *self, span_t bytes) {
+static inline void fixture_check_header(const outcome_t *outcome, const envelope_t *envelope) {
+    cr_assert(envelope->type == ENVELOPE_REPLY || envelope->type == ENVELOPE_ERROR);
+    cr_assert_eq(envelope->id, outcome->id);
+    cr_assert_eq(envelope->session.ptr != NULL, outcome->has_session);
+    cr_assert(!outcome->has_session || memcmp(envelope->session.ptr, outcome->session, SESSION_BYTES) == 0);
+}
+
+static inline char *fixture_text(fixture_t *self, const outcome_t *outcome, span_t bytes) {
     envelope_t envelope;
     size_t consumed;
     FIXTURE_OK(envelope_decode(&envelope, &self->tape, bytes, &consumed));
     cr_assert_eq(consumed, bytes.len);
     char *body = json_print(&self->tape, envelope_body_token(&self->tape)), *text = NULL;
-    cr_assert(envelope.type == ENVELOPE_REPLY || envelope.type == ENVELOPE_ERROR);
+    fixture_check_header(outcome, &envelope);
     cr_assert(asprintf(&text, "%s %s", envelope.type == ENVELOPE_REPLY ? "reply" : "error", body) > 0);
     free(body);
     return text;
@@ -233,7 +243,7 @@ static inline void fixture_collect(fixture_t *self, const batch_t *batch) {
         cr_assert(effect.peer == 7 && effect.peer_number >= 1 && effect.peer_number <= self->tickets);
         outcome_t *outcome = &self->outcomes[effect.peer_number];
         cr_assert_null(outcome->text, "request %lu ended twice", (unsigned long)effect.peer_number);
-        outcome->text = bytes.len == 0 ? strdup("silent") : fixture_text(self, bytes);
+        outcome->text = bytes.len == 0 ? strdup("silent") : fixture_text(self, outcome, bytes);
         outcome->len = bytes.len;
         outcome->bytes = memcpy(malloc(bytes.len + 1), bytes.ptr, bytes.len);
     }
@@ -316,15 +326,17 @@ static inline request_t fixture_request(const call_t *call) {
     return request;
 }
 
-static inline uint64_t fixture_ticket(fixture_t *self) {
+static inline uint64_t fixture_ticket(fixture_t *self, const request_t *request) {
     if (++self->tickets >= self->outcomes_capacity) {
         self->outcomes_capacity = self->outcomes_capacity == 0 ? 1024 : 2 * self->outcomes_capacity;
         self->outcomes = realloc(self->outcomes, self->outcomes_capacity * sizeof *self->outcomes);
     }
-    self->outcomes[self->tickets] = (outcome_t){0};
     if (self->tickets == 1) {
         self->outcomes[0] = (outcome_t){0};
     }
+    outcome_t *outcome = &self->outcomes[self->tickets];
+    *outcome = (outcome_t){.id = request->id, .has_session = request->has_session};
+    memcpy(outcome->session, request->session, SESSION_BYTES);
     return self->tickets;
 }
 
@@ -342,7 +354,7 @@ static inline uint64_t fixture_send_to(fixture_t *self, uint16_t shard, const ca
     static uint8_t bytes[ENVELOPE_BYTES_MAX];
     request_t request = fixture_request(call);
     request.body = fixture_body(call, bytes, sizeof bytes);
-    request.peer_number = fixture_ticket(self);
+    request.peer_number = fixture_ticket(self, &request);
     if (self->open[shard] != NULL && !requests_has_room(self->open[shard], request.key.len + request.body.len)) {
         fixture_give(self, shard);
     }

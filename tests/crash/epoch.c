@@ -36,6 +36,10 @@ enum {
     ALREADY_KILLED_MAX = 3, /* of these, so many in vain for each that counts */
 };
 
+/* A call to the disk takes up to so much longer, in some lives. */
+enum { SLOW_COUNT = 4 };
+static const uint32_t slow_us[SLOW_COUNT] = {0, 0, 500, 4000};
+
 typedef struct epoch {
     const epoch_options_t *options;
     epoch_result_t result;
@@ -50,8 +54,10 @@ typedef struct epoch {
     char server_key[KEY_TEXT_BYTES];
     int timer; /* descriptor, readable when the server is to be killed */
     uint32_t lives;
-    uint64_t sent_from; /* which wire takes the next request that may go to any */
-    bool broken;        /* something happened after which going on makes no sense */
+    size_t slowness;               /* of the server's disk: index of slow_us */
+    uint64_t start_us[SLOW_COUNT]; /* how long the last start took with it */
+    uint64_t sent_from;            /* which wire takes the next request that may go to any */
+    bool broken;                   /* something happened after which going on makes no sense */
 } epoch_t;
 
 typedef enum step { STEP_REACHED, STEP_KILL, STEP_BROKEN } step_t;
@@ -108,6 +114,8 @@ static void choose_settings(epoch_t *self) {
     static const size_t segments[] = {KIB(64), KIB(256), MIB(1), MIB(4)};
     static const size_t idle_ms[] = {10, 300000};
     size_t count = 0;
+    self->slowness = below(self, SLOW_COUNT);
+    self->server_options.slow_us = slow_us[self->slowness];
     memset(self->server_options.settings, 0, sizeof self->server_options.settings);
     set(self, &count, "shards", 1 + below(self, 4));
     set(self, &count, "segment_bytes", segments[below(self, ARRAY_LENGTH(segments))]);
@@ -122,6 +130,7 @@ static void choose_settings(epoch_t *self) {
 static void note_start(epoch_t *self) {
     uint64_t us = server_now_us() - self->server.started_us;
     epoch_result_t *result = &self->result;
+    self->start_us[self->slowness] = us;
     result->start_us_min = result->start_us_min == 0 || us < result->start_us_min ? us : result->start_us_min;
     result->start_us_max = us > result->start_us_max ? us : result->start_us_max;
 }
@@ -146,9 +155,9 @@ static bool kill_now(epoch_t *self) {
 
 /* Starts it and kills it before it is ready; if that was too late, it was a kill without requests. */
 static bool kill_in_recovery(epoch_t *self) {
-    bool anywhere = self->result.start_us_max > 0 && below(self, 2) == 0; /* else at the beginning */
-    uint64_t delay_us = below(self, anywhere ? self->result.start_us_max : RECOVERY_US);
     choose_settings(self);
+    uint64_t usual_us = self->start_us[self->slowness];
+    uint64_t delay_us = below(self, usual_us > 0 ? usual_us : RECOVERY_US);
     server_start(&self->server, &self->server_options);
     switch (server_wait(&self->server, delay_us)) {
     case SERVER_STARTING:
@@ -257,6 +266,13 @@ static void set_timer(epoch_t *self, uint64_t after_us) {
 static bool time_to_kill(const epoch_t *self) {
     uint64_t times;
     return read(self->timer, &times, sizeof times) > 0;
+}
+
+/* Mostly writes; sometimes nearly only reads: then there are batches without a write, which may pass the sync, but
+   never before a write that they saw. */
+static void choose_mix(epoch_t *self) {
+    static const uint32_t reads_per_mille[] = {50, 50, 400, 995};
+    users_set_mix(self->users, reads_per_mille[below(self, ARRAY_LENGTH(reads_per_mille))]);
 }
 
 /* Lets all work until the goal is reached or the server is to be killed. The decision to kill falls between receiving
@@ -423,8 +439,10 @@ static bool life(epoch_t *self) {
     }
     set_timer(self, early ? 1 + below(self, EARLY_US) : 0);
     step_t step = come_back(self);
+    choose_mix(self);
     if (step == STEP_REACHED) {
-        set_timer(self, LOAD_US_MIN + below(self, LOAD_US_MAX - LOAD_US_MIN));
+        uint64_t least_us = LOAD_US_MIN + 10 * slow_us[self->slowness];
+        set_timer(self, least_us + below(self, LOAD_US_MAX));
         step = work(self, never, send_load);
     }
     if (step != STEP_KILL || !kill_now(self)) {

@@ -21,14 +21,18 @@ uint64_t server_now_us(void) {
 }
 
 /* In the child; only what is safe after fork. */
-_Noreturn static void become(const server_options_t *options, char **arguments, int lines, pid_t parent) {
+_Noreturn static void become(const server_options_t *options, char **arguments, char **slow, int lines, pid_t parent) {
     int output = open(options->output, O_WRONLY | O_CREAT | O_APPEND, 0600);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || output < 0 || dup2(lines, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) {
         _exit(127);
     }
     close_range(STDERR_FILENO + 1, ~0u, 0);
-    execv(options->dorand, arguments);
+    if (options->slow_us > 0) {
+        execve(options->dorand, arguments, slow);
+    } else {
+        execv(options->dorand, arguments);
+    }
     _exit(127);
 }
 
@@ -47,8 +51,10 @@ static size_t list_arguments(const server_options_t *options, char **arguments) 
 }
 
 void server_start(server_t *self, const server_options_t *options) {
-    char *arguments[8 + 2 * SERVER_SETTINGS_MAX];
+    char *arguments[8 + 2 * SERVER_SETTINGS_MAX], slow_us[32];
+    char *slow[] = {"LD_PRELOAD=" CRASH_SLOW_DISK, slow_us, NULL};
     int ends[2];
+    snprintf(slow_us, sizeof slow_us, "CRASH_SLOW_US=%u", options->slow_us);
     list_arguments(options, arguments);
     CHECK(pipe2(ends, O_CLOEXEC) == 0, "%s", strerror(errno));
     *self = (server_t){.lines = ends[0], .started_us = server_now_us()};
@@ -56,7 +62,7 @@ void server_start(server_t *self, const server_options_t *options) {
     self->pid = fork();
     CHECK(self->pid >= 0, "%s", strerror(errno));
     if (self->pid == 0) {
-        become(options, arguments, ends[1], parent);
+        become(options, arguments, slow, ends[1], parent);
     }
     close(ends[1]);
     self->process = pidfd_open(self->pid, 0);

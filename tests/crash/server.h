@@ -12,9 +12,10 @@
 enum { SERVER_KILLED = 128 + 9, SERVER_ENDPOINT_BYTES = 256, SERVER_SETTINGS_MAX = 16, SERVER_SETTING_BYTES = 64 };
 
 typedef struct server_options {
-    const char *dorand;                                       /* path of the program */
-    const char *data;                                         /* folder */
-    const char *output;                                       /* file to which its stderr is appended */
+    const char *dorand; /* path of the program */
+    const char *data;   /* folder */
+    const char *output; /* file to which its stderr is appended */
+    uint32_t slow_us;   /* its disk is as slow as this, at most (slow_disk.c); 0: as it is */
     char settings[SERVER_SETTINGS_MAX][SERVER_SETTING_BYTES]; /* NAME=VALUE; an empty one ends them */
 } server_options_t;
 

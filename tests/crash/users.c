@@ -4,9 +4,8 @@
 #include <inttypes.h>
 
 enum {
-    HOT = 24,
-    CREATES_PER_MILLE = 25,
-    READS_PER_MILLE = 75,
+    HOT = 12,
+    CREATES_PER_MILLE = 25, /* of the writes */
 };
 
 typedef struct numbers { /* a growing array of actors */
@@ -21,6 +20,7 @@ struct users {
     numbers_t touched; /* each once */
     numbers_t marks;   /* per actor: MADE | TOUCHED */
     uint64_t value;    /* given out last */
+    size_t reads_per_mille;
 };
 
 enum { MADE = 1, TOUCHED = 2 };
@@ -105,15 +105,19 @@ static uint32_t new_actor(users_t *self) {
     return history_add_actor(self->history, random_below(self->random, 2) == 0 ? key : NULL);
 }
 
+void users_set_mix(users_t *self, uint32_t reads_per_mille) {
+    self->reads_per_mille = reads_per_mille;
+}
+
 plan_t users_plan(users_t *self) {
     plan_t plan = {.type = OPERATION_UPDATE, .value = ++self->value};
-    size_t dice = random_below(self->random, 1000);
-    if (self->made.count == 0 || dice < CREATES_PER_MILLE) {
+    bool read = random_below(self->random, 1000) < self->reads_per_mille;
+    if (self->made.count == 0 || (!read && random_below(self->random, 1000) < CREATES_PER_MILLE)) {
         plan.type = OPERATION_CREATE;
         plan.actor = new_actor(self);
         return plan;
     }
-    if (dice < CREATES_PER_MILLE + READS_PER_MILLE) {
+    if (read) {
         plan.type = OPERATION_READ;
     }
     bool hot = random_below(self->random, 2) == 0;

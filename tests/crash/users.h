@@ -22,6 +22,8 @@ typedef struct plan { /* a request to be made */
 users_t *users_new(history_t *history, random_state_t *random);
 void users_destroy(users_t **self_p);
 
+/* How many of the requests planned from now on read. */
+void users_set_mix(users_t *self, uint32_t reads_per_mille);
 /* What some client does next; notes that the actor is touched. */
 plan_t users_plan(users_t *self);
 /* The actor was made, and this is its key: it may be asked from now on. Again for the same actor: no change. */

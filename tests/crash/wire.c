@@ -24,7 +24,11 @@ enum {
     ANSWERED_AGAIN = 24,
     ANSWERED_AGAIN_AFTER_DEATH = 4,
     FRAME_ALONE = 6,
-    STALE_BACK = 64, /* ids below the newest that may be sent again after they were given up */
+    /* Answered ids below the newest that may be sent again: near ones, whose answers are there still, or were a moment
+       ago, and far ones, which the server has long been allowed to forget. */
+    NEAR = 64,
+    FAR = 3000,
+    FAR_AFTER_DEATH = 60,
 };
 
 typedef struct slot {
@@ -161,13 +165,25 @@ static void send_answered_again(wire_t *self, uint64_t id) {
     send_copy_again(self, slot, late ? slot->lowest : lowest_told(self));
 }
 
-static uint64_t oldest_to_repeat(const wire_t *self) {
-    uint64_t back = self->options.kept > STALE_BACK ? self->options.kept : STALE_BACK;
-    return self->next_id > back ? self->next_id - back : 1;
+static uint64_t back_from_newest(const wire_t *self, uint64_t count) {
+    return self->next_id > count ? self->next_id - count : 1;
+}
+
+static uint64_t first_near(const wire_t *self) {
+    return back_from_newest(self, self->options.kept > NEAR ? self->options.kept : NEAR);
+}
+
+static void send_some_answered_again(wire_t *self, uint64_t first) {
+    if (first < self->next_id) {
+        send_answered_again(self, first + random_below(self->options.random, self->next_id - first));
+    }
 }
 
 void wire_send_again(wire_t *self) {
-    for (uint64_t id = oldest_to_repeat(self); id < self->next_id; id++) {
+    for (int i = 0; i < FAR_AFTER_DEATH; i++) {
+        send_some_answered_again(self, back_from_newest(self, FAR));
+    }
+    for (uint64_t id = first_near(self); id < self->next_id; id++) {
         if (one_in(self, ANSWERED_AGAIN_AFTER_DEATH)) {
             send_answered_again(self, id);
         }
@@ -206,8 +222,7 @@ void wire_fill(wire_t *self) {
         plan_t plan = users_plan(self->options.users);
         (void)wire_send(self, &plan);
         if (one_in(self, ANSWERED_AGAIN)) {
-            uint64_t oldest = oldest_to_repeat(self);
-            send_answered_again(self, oldest + random_below(self->options.random, self->next_id - oldest));
+            send_some_answered_again(self, one_in(self, 2) ? first_near(self) : back_from_newest(self, FAR));
         }
     }
     flush(self);

@@ -88,7 +88,8 @@ static status_t both_data(turn_t *turn, const void *state, const void *request) 
     memcpy(pair + 1, stored->data.ptr, stored->data.len);
     memcpy(pair + 1 + stored->data.len, asked->data.ptr, asked->data.len);
     probe_t next = {.present = DATA, .data = span_of(pair, bytes)};
-    return turn_state(turn, &next);
+    status_t status = turn_put(turn, span_text("more"), span_text("more"));
+    return status == STATUS_OK ? turn_state(turn, &next) : status;
 }
 
 typedef struct listed {
@@ -217,6 +218,7 @@ Test(shard, a_record_that_could_not_be_read_again_is_not_written) {
     uint64_t records = fixture.records;
     assert_is(CALL(.method = "both_data", .raw = body), ERROR_TEXT("too_large"));
     cr_assert_eq(fixture.records, records);
+    cr_assert_str_eq(CALL(.method = "list_own"), "reply {\"text\":\"text= \"}");
     fixture_restart(&fixture);
     assert_is(CALL(.method = "show"), "reply {\"version\":1,");
     assert_is(CALL(.method = "put", .body = "{\"text\":\"still works\"}"), "reply");

@@ -24,7 +24,8 @@ MUST_USE status_t address_parse(span_t text, address_t *address);
 /* The partition that owns the actor: XXH3 of kind NUL key, modulo PARTITIONS. Never changes: it is on disk. */
 uint8_t address_partition(span_t kind, span_t key);
 
-/* UUID version 7 (RFC 9562) of a time in ms since 1970 and 10 random bytes. text has room for UUID_TEXT_BYTES, no NUL. */
+/* UUID version 7 (RFC 9562) of a time in ms since 1970 and 10 random bytes. text has room for UUID_TEXT_BYTES, no NUL.
+ */
 void uuid_v7(uint64_t unix_ms, const uint8_t random[10], char text[UUID_TEXT_BYTES]);
 /* UUID version 8 of 16 bytes that are a hash. */
 void uuid_v8(const uint8_t hash[16], char text[UUID_TEXT_BYTES]);

@@ -30,14 +30,14 @@ typedef struct envelope {
     uint32_t timeout_ms; /* time left; 0: the server's default */
     uint64_t id;         /* of the request, rising within a session */
     uint64_t lowest_unanswered;
-    span_t session;         /* SESSION_BYTES, or absent */
+    span_t session;           /* SESSION_BYTES, or absent */
     span_t kind, key, method; /* may be empty in replies */
-    span_t idempotency_key; /* or absent */
-    span_t stream;          /* raw msgpack array [from, to, number], or absent */
-    span_t handle;          /* HANDLE_BYTES, or absent */
-    span_t subject, role;   /* both or neither; never together with handle */
-    span_t trace;           /* TRACE_BYTES, or absent */
-    span_t body;            /* raw msgpack map */
+    span_t idempotency_key;   /* or absent */
+    span_t stream;            /* raw msgpack array [from, to, number], or absent */
+    span_t handle;            /* HANDLE_BYTES, or absent */
+    span_t subject, role;     /* both or neither; never together with handle */
+    span_t trace;             /* TRACE_BYTES, or absent */
+    span_t body;              /* raw msgpack map */
 } envelope_t;
 
 /* Bytes around the spans of an envelope, at most. */
@@ -45,17 +45,18 @@ typedef struct envelope {
 
 /* Decodes the first envelope of input, using tape for scratch; after success the tape still describes the envelope and
    envelope_body_token() is the index of its body. consumed: bytes taken.
-   UNSUPPORTED_VERSION: version or type unknown. INVALID: not msgpack, or not of this shape. INVALID_ADDRESS: kind or key
-   too long. TOO_LARGE: another text too long, or more values than the tape holds. After a failure self holds nothing but
-   id and type, as far as they could be read, else 0; and if the bytes were a value at all, consumed is set, so that the
-   envelopes behind it can still be read.
-   Only shape and bounds are checked here; addresses and rights are the broker's. */
+   UNSUPPORTED_VERSION: version or type unknown. INVALID: not msgpack, or not of this shape. INVALID_ADDRESS: kind or
+   key too long. TOO_LARGE: another text too long, or more values than the tape holds. After a failure self holds
+   nothing but id and type, as far as they could be read, else 0; and if the bytes were a value at all, consumed is set,
+   so that the envelopes behind it can still be read. Only shape and bounds are checked here; addresses and rights are
+   the broker's. */
 MUST_USE status_t envelope_decode(envelope_t *self, tape_t *tape, span_t input, size_t *consumed);
 uint32_t envelope_body_token(const tape_t *tape);
 /* Absent kind, key, method and role are written as empty texts, an absent body as an empty map. */
 void envelope_encode(const envelope_t *self, pack_t *pack);
 
-/* The body of an error (PROGRAMS): {code, text, retryable, retry_after_ms?}; detail, if given, replaces the table's text. */
+/* The body of an error (PROGRAMS): {code, text, retryable, retry_after_ms?}; detail, if given, replaces the table's
+ * text. */
 void envelope_pack_error(pack_t *pack, status_t status, const char *detail, uint32_t retry_after_ms);
 
 #endif

@@ -48,7 +48,7 @@ enum {
     LMDB_KEY_BYTES_MAX = 511,
 };
 
-#define ENVELOPE_BYTES_MAX MIB(1)   /* the largest message_bytes_max */
+#define ENVELOPE_BYTES_MAX MIB(1)    /* the largest message_bytes_max */
 #define FRAME_COALESCE_BYTES KIB(16) /* envelopes that wait travel together up to this */
 #define VALUE_BYTES_MAX KIB(64)
 #define TURN_BYTES_MAX MIB(1) /* keys and values written plus everything sent by one turn */

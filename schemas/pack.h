@@ -19,15 +19,19 @@ typedef struct pack {
 static inline pack_t pack_into(void *ptr, size_t capacity) {
     return (pack_t){.ptr = ptr, .capacity = capacity};
 }
-static inline bool pack_ok(const pack_t *self) { return !self->full; }
-static inline span_t pack_bytes(const pack_t *self) { return span_of(self->ptr, self->len); }
+static inline bool pack_ok(const pack_t *self) {
+    return !self->full;
+}
+static inline span_t pack_bytes(const pack_t *self) {
+    return span_of(self->ptr, self->len);
+}
 
 void pack_nil(pack_t *self);
 void pack_bool(pack_t *self, bool value);
 void pack_u64(pack_t *self, uint64_t value);
 void pack_i64(pack_t *self, int64_t value);
 void pack_f64(pack_t *self, double value);
-void pack_text(pack_t *self, span_t text);   /* str; an absent span is nil */
+void pack_text(pack_t *self, span_t text);    /* str; an absent span is nil */
 void pack_binary(pack_t *self, span_t bytes); /* bin; an absent span is nil */
 void pack_cstring(pack_t *self, const char *text);
 void pack_array(pack_t *self, size_t count); /* then count values */

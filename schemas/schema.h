@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * schema: records, kinds and methods as tables, generated from the .def files listed in kinds.def. From one row come the
- * C struct (records.h), encode, decode, validation, printing and description.
+ * schema: records, kinds and methods as tables, generated from the .def files listed in kinds.def. From one row come
+ * the C struct (records.h), encode, decode, validation, printing and description.
  *
  * A record travels and rests as a msgpack map of field name to value; absent optional fields are left out. On the wire
  * an unknown field is refused; in a stored record it is skipped, since a newer release may have written it.
@@ -102,7 +102,7 @@ const method_t *kind_method(const kind_t *kind, span_t name);
 typedef struct problem {
     const field_t *field; /* NULL: the record as a whole, or an unknown field `name` */
     span_t name;          /* of an unknown field */
-    const char *code;     /* required, unknown, type, too_short, too_long, too_small, too_large, not_a_value, not_a_map */
+    const char *code; /* required, unknown, type, too_short, too_long, too_small, too_large, not_a_value, not_a_map */
 } problem_t;
 
 enum { PROBLEMS_MAX = 16 };
@@ -119,13 +119,16 @@ MUST_USE status_t record_decode(const record_t *self, const tape_t *tape, uint32
                                 void *out, problems_t *problems);
 /* Encodes the present fields. CHECKs that required ones are present and all are within their bounds. */
 void record_encode(const record_t *self, const void *in, pack_t *pack);
-/* May a field of this name be printed? Not if it is secret, or unknown here: a newer release may mean it to be secret. */
+/* May a field of this name be printed? Not if it is secret, or unknown here: a newer release may mean it to be secret.
+ */
 bool record_printable(const record_t *self, span_t name);
 /* The record at `token` as a map again, with *** for what may not be printed. */
 void record_redact(const record_t *self, const tape_t *tape, uint32_t token, pack_t *pack);
 /* Packs {code: invalid, …, errors: [{pointer, code, detail}]}. */
 void problems_pack(const problems_t *self, pack_t *pack);
 
-static inline bool record_has(const void *in, uint32_t field) { return (*(const uint64_t *)in >> field) & 1; }
+static inline bool record_has(const void *in, uint32_t field) {
+    return (*(const uint64_t *)in >> field) & 1;
+}
 
 #endif

@@ -15,9 +15,13 @@ typedef struct span {
     size_t len;         /* bytes */
 } span_t;
 
-static inline span_t span_of(const void *ptr, size_t len) { return (span_t){.ptr = ptr, .len = len}; }
+static inline span_t span_of(const void *ptr, size_t len) {
+    return (span_t){.ptr = ptr, .len = len};
+}
 
-static inline span_t span_text(const char *text) { return (span_t){.ptr = (const uint8_t *)text, .len = strlen(text)}; }
+static inline span_t span_text(const char *text) {
+    return (span_t){.ptr = (const uint8_t *)text, .len = strlen(text)};
+}
 
 static inline bool span_equal(span_t a, span_t b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);

@@ -59,7 +59,9 @@ MUST_USE status_t tape_read_whole(tape_t *self, span_t input);
 
 /* The bytes of one value. */
 span_t tape_raw(const tape_t *self, uint32_t index);
-static inline span_t token_span(const token_t *token) { return span_of(token->ptr, token->len); }
+static inline span_t token_span(const token_t *token) {
+    return span_of(token->ptr, token->len);
+}
 /* Index of the value under this key in the map at `map`, or 0 (which is never a value of a map) if absent. */
 uint32_t tape_find(const tape_t *self, uint32_t map, const char *key);
 

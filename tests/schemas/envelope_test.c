@@ -141,7 +141,7 @@ Test(envelope, more_values_than_the_tape_holds_are_too_large) {
     uint8_t bytes[512];
     char hex[1024] = "9f 01 05 01 c0 01 a0 a0 a0 00 c0 00 c0 c0 c0 81 a161 dc0040";
     for (int i = 0; i < 64; i++) {
-        strcat(hex, "00");
+        memcpy(hex + strlen(hex), "00", sizeof "00");
     }
     envelope_t envelope;
     size_t consumed = 0;

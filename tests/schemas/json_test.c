@@ -63,7 +63,7 @@ Test(json, what_no_tape_would_read_is_refused) {
     for (int i = 0; i <= MAP_KEYS_MAX; i++) {
         len += (size_t)snprintf(text + len, sizeof text - len, "%s\"%d\":0", i == 0 ? "{" : ",", i);
     }
-    strcat(text, "}");
+    memcpy(text + strlen(text), "}", sizeof "}");
     cr_assert_eq(parse(text, &pack), STATUS_INVALID);
     cr_assert_not_null(strstr(error, "too many keys"), "%s", error);
 }

@@ -57,7 +57,7 @@ Test(tape, announced_sizes_that_the_bytes_cannot_hold_are_refused) {
     /* Thirty-one arrays of sixteen million each: what makes the library's own tree take 16 GB. */
     char hex[31 * 10 + 1] = "";
     for (int i = 0; i < 31; i++) {
-        strcat(hex, "dd00ffffff");
+        memcpy(hex + strlen(hex), "dd00ffffff", sizeof "dd00ffffff");
     }
     ASSERT_REFUSED(hex);
 }
@@ -80,14 +80,14 @@ Test(tape, more_tokens_than_there_is_room_for_are_too_large) {
 Test(tape, one_container_too_deep_is_refused) {
     char hex[2 * DEPTH_MAX + 3] = "";
     for (int i = 0; i < DEPTH_MAX - 1; i++) {
-        strcat(hex, "91");
+        memcpy(hex + strlen(hex), "91", sizeof "91");
     }
-    strcat(hex, "90");
+    memcpy(hex + strlen(hex), "90", sizeof "90");
     tape_t tape;
     cr_assert_eq(read_hex(&tape, hex), STATUS_OK);
     cr_assert_eq(tape.count, DEPTH_MAX);
     hex[strlen(hex) - 2] = 0;
-    strcat(hex, "9190");
+    memcpy(hex + strlen(hex), "9190", sizeof "9190");
     ASSERT_REFUSED(hex);
 }
 

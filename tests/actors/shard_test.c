@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "actors/store_key.h"
+#include "storage/store_inside.h" /* to damage what no call of the store would */
 #include "tests/actors/shard_fixture.h"
 
 static fixture_t fixture;
@@ -391,6 +392,28 @@ Test(shard, a_record_under_a_foreign_key_is_damaged) {
     fixture_damage(&fixture, store_key_span(&other), span_of(copy, value.len));
     assert_begins(get("noor"), ERROR_TEXT("internal"));
     assert_begins(get("mina"), "reply");
+}
+
+static void damage_the_position(void) {
+    const store_handles_t *handles = store_handles(fixture.store);
+    MDB_txn *txn;
+    MDB_val key = to_val(META_KEY), value = to_val(span_text("rot"));
+    cr_assert_eq(mdb_txn_begin(handles->env, NULL, 0, &txn), 0);
+    cr_assert_eq(mdb_put(txn, handles->meta, &key, &value, 0), 0);
+    cr_assert_eq(mdb_txn_commit(txn), 0);
+}
+
+Test(shard, nothing_is_handled_where_the_store_cannot_be_read) {
+    batch_t *batch = batch_new(0);
+    create("mina");
+    damage_the_position();
+    SEND(.key = "mina", .method = "get");
+    fixture_give(&fixture, 0);
+    cr_assert_eq(shard_step(fixture.shards[0], batch, fixture.now_us, fixture.unix_ms), STATUS_INTERNAL);
+    cr_assert_eq(shard_idle(fixture.shards[0], batch, fixture.now_us, fixture.unix_ms), STATUS_INTERNAL);
+    cr_assert(batch->effect_count == 0 && batch->finished_count == 0 && batch->record_count == 0);
+    cr_assert_eq(shard_stats(fixture.shards[0]).mailbox, 1);
+    batch_destroy(&batch);
 }
 
 /* Batches. */

@@ -12,8 +12,8 @@
 #include "broker/ring.h"
 
 enum {
-    PENDING_MAX = SHARDS_MAX * BATCHES_PER_SHARD,
-    IDLE_MS = 20, /* without a write for this long, a closing header is written */
+    PENDING_MAX = SHARDS_MAX * BATCHES_PER_SHARD, /* all buffers */
+    IDLE_MS = 20,                                 /* without a write for this long, a closing header is written */
 };
 
 typedef struct place {
@@ -55,10 +55,12 @@ static void place_close(place_t *self) {
     pipe_close(&self->applier);
 }
 
+/* Takes all that waits, also when every buffer is pending: then room for them is what it waits for. */
 static void receive(place_t *self) {
     pipe_message_t message;
-    while (self->pending_count < PENDING_MAX && pipe_receive(self->receiver, &message)) {
+    while (pipe_receive(self->receiver, &message)) {
         if (message.type == PIPE_BATCH) {
+            CHECK(self->pending_count < PENDING_MAX, "more batches than there are buffers");
             self->pending[self->pending_count++] = message.pointer;
         } else if (message.type == PIPE_SEGMENT) {
             segment_t *segment = message.pointer;

@@ -23,6 +23,14 @@ static uint64_t room_wanted(const ring_options_t *options) {
 }
 
 static void start_shards(ring_t *self) {
+static void destroy_batches(ring_t *self) {
+    for (uint16_t i = 0; i < self->options.shards; i++) {
+        for (size_t k = 0; k < BATCHES_PER_SHARD; k++) {
+            batch_destroy(&self->shard_threads[i].batches[k]);
+        }
+    }
+}
+
     for (uint16_t i = 0; i < self->options.shards; i++) {
         shard_thread_t *thread = &self->shard_threads[i];
         thread->store = self->options.store;
@@ -30,6 +38,9 @@ static void start_shards(ring_t *self) {
         thread->options.id = i;
         thread->options.count = self->options.shards;
         self->shard_actors[i] = zactor_new(shard_thread_run, thread);
+        for (size_t k = 0; k < BATCHES_PER_SHARD; k++) {
+            thread->batches[k] = batch_new(i);
+        }
     }
 }
 
@@ -76,6 +87,7 @@ void ring_destroy(ring_t **self_p) {
     }
     stop_journal_and_applier(self);
     applier_destroy(&self->applier);
+    destroy_batches(self);
     journal_destroy(&self->options.journal);
     segments_destroy(&self->options.segments);
     store_destroy(&self->options.store);

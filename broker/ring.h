@@ -47,6 +47,7 @@ void ring_destroy(ring_t **self_p);
 typedef struct shard_thread {
     shard_options_t options;
     store_t *store;
+    batch_t *batches[BATCHES_PER_SHARD]; /* the ring's: the journal may still hold some when this thread has ended */
 } shard_thread_t;
 
 typedef struct journal_thread {

@@ -14,7 +14,6 @@ enum { IDLE_EVERY_US = 1000000 };
 typedef struct place {
     shard_t *shard;
     store_reader_t *reader;
-    batch_t *all[BATCHES_PER_SHARD];
     batch_t *empty[BATCHES_PER_SHARD];
     uint32_t empty_count;
     bool probed;
@@ -30,8 +29,7 @@ static void place_open(place_t *self, const shard_thread_t *thread) {
     options.reader = self->reader;
     self->shard = shard_new(&options);
     for (uint32_t i = 0; i < BATCHES_PER_SHARD; i++) {
-        self->all[i] = batch_new(options.id);
-        self->empty[self->empty_count++] = self->all[i];
+        self->empty[self->empty_count++] = thread->batches[i];
     }
     snprintf(name, sizeof name, RING_TO_SHARD, options.id);
     self->receiver = pipe_receiver(name);
@@ -42,9 +40,6 @@ static void place_open(place_t *self, const shard_thread_t *thread) {
 static void place_close(place_t *self) {
     pipe_close(&self->receiver);
     pipe_close(&self->journal);
-    for (uint32_t i = 0; i < BATCHES_PER_SHARD; i++) {
-        batch_destroy(&self->all[i]);
-    }
     shard_destroy(&self->shard);
     store_reader_close(&self->reader);
 }

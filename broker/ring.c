@@ -5,6 +5,7 @@
 #include <czmq.h>
 #include <stdarg.h>
 
+#include "broker/log.h"
 #include "broker/pipe.h"
 
 struct ring {
@@ -22,7 +23,6 @@ static uint64_t room_wanted(const ring_options_t *options) {
     return options->segment_bytes > batches ? options->segment_bytes : batches;
 }
 
-static void start_shards(ring_t *self) {
 static void destroy_batches(ring_t *self) {
     for (uint16_t i = 0; i < self->options.shards; i++) {
         for (size_t k = 0; k < BATCHES_PER_SHARD; k++) {
@@ -31,16 +31,17 @@ static void destroy_batches(ring_t *self) {
     }
 }
 
+static void start_shards(ring_t *self) {
     for (uint16_t i = 0; i < self->options.shards; i++) {
         shard_thread_t *thread = &self->shard_threads[i];
         thread->store = self->options.store;
         thread->options = self->options.shard;
         thread->options.id = i;
         thread->options.count = self->options.shards;
-        self->shard_actors[i] = zactor_new(shard_thread_run, thread);
         for (size_t k = 0; k < BATCHES_PER_SHARD; k++) {
             thread->batches[k] = batch_new(i);
         }
+        self->shard_actors[i] = zactor_new(shard_thread_run, thread);
     }
 }
 
@@ -86,8 +87,8 @@ void ring_destroy(ring_t **self_p) {
         zactor_destroy(&self->shard_actors[i]);
     }
     stop_journal_and_applier(self);
-    applier_destroy(&self->applier);
     destroy_batches(self);
+    applier_destroy(&self->applier);
     journal_destroy(&self->options.journal);
     segments_destroy(&self->options.segments);
     store_destroy(&self->options.store);
@@ -96,11 +97,12 @@ void ring_destroy(ring_t **self_p) {
 }
 
 _Noreturn void ring_failed(const char *format, ...) {
+    char sentence[512];
     va_list arguments;
     va_start(arguments, format);
-    fputs("dorand: stopped: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputs("\n", stderr);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
+    fprintf(stderr, "dorand: stopped: %s\n", sentence);
+    log_line(LOG_LEVEL_ERROR, "stopped: %s", sentence);
     _exit(3);
 }

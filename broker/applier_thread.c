@@ -15,8 +15,9 @@ typedef struct place {
     applier_t *applier;
     segments_t *segments;
     uint64_t synced_through;
-    bool full;  /* the disk; told to the journal */
-    bool owing; /* the journal waits for PIPE_APPLIED */
+    bool full;     /* the disk; told to the journal */
+    bool owing;    /* the journal waits for PIPE_ANSWER */
+    uint64_t told; /* position applied, as the journal knows it */
     void *receiver, *journal;
 } place_t;
 
@@ -24,6 +25,7 @@ static void place_open(place_t *self, const applier_thread_t *options) {
     self->options = options;
     self->applier = options->applier;
     self->segments = options->segments;
+    self->told = applier_applied(self->applier); /* the ring told it */
     self->receiver = options->receiver;
     self->journal = pipe_sender(RING_TO_JOURNAL);
 }
@@ -92,12 +94,16 @@ static int work(place_t *self) {
     status_t applied = apply(self);
     bool full = room == STATUS_STORAGE_FULL || applied == STATUS_STORAGE_FULL;
     tell_full(self, full);
+    if (self->told != applier_applied(self->applier)) {
+        self->told = applier_applied(self->applier);
+        pipe_send(self->journal, PIPE_APPLIED, NULL, self->told);
+    }
     if (full) { /* the journal's question stays open, or it would ask again at once */
         return FULL_RETRY_MS;
     }
     if (self->owing) {
         self->owing = false;
-        pipe_send(self->journal, PIPE_APPLIED, NULL, applier_applied(self->applier));
+        pipe_send(self->journal, PIPE_ANSWER, NULL, 0);
     }
     return applier_due(self->applier) ? 0 : -1;
 }

@@ -68,6 +68,7 @@ static void receive(place_t *self) {
             free(segment);
         } else if (message.type == PIPE_APPLIED) {
             self->applied = message.value;
+        } else if (message.type == PIPE_ANSWER) {
             self->asked = false;
         } else {
             CHECK(message.type == PIPE_STORAGE_FULL, "type %llu", (unsigned long long)message.type);

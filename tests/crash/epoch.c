@@ -32,7 +32,9 @@ enum {
     EARLY_KILL_ONE_IN = 10, /* not long after the start, whatever is going on */
     EARLY_US = 40000,
     LOAD_US_MIN = 3000,
-    LOAD_US_MAX = 300000,
+    LOAD_US_MAX = 250000,
+    LONG_LOAD_ONE_IN = 4, /* long enough for the applier to come round */
+    LONG_LOAD_US_MAX = 1200000,
     ALREADY_KILLED_MAX = 3, /* of these, so many in vain for each that counts */
 };
 
@@ -112,6 +114,7 @@ static void set(epoch_t *self, size_t *count, const char *name, size_t value) {
    tails of every size. */
 static void choose_settings(epoch_t *self) {
     static const size_t segments[] = {KIB(64), KIB(256), MIB(1), MIB(4)};
+    static const size_t slices[] = {30, 300, 3000, 20000};
     static const size_t idle_ms[] = {10, 300000};
     size_t count = 0;
     self->slowness = below(self, SLOW_COUNT);
@@ -119,9 +122,9 @@ static void choose_settings(epoch_t *self) {
     memset(self->server_options.settings, 0, sizeof self->server_options.settings);
     set(self, &count, "shards", 1 + below(self, 4));
     set(self, &count, "segment_bytes", segments[below(self, ARRAY_LENGTH(segments))]);
-    set(self, &count, "memtable_bytes_max", MIB(1) + below(self, MIB(3)));
-    set(self, &count, "journal_tail_bytes_max", MIB(1) + below(self, MIB(5)));
-    set(self, &count, "apply_slice_records", 20 + below(self, 2000));
+    set(self, &count, "memtable_bytes_max", MIB(1) + below(self, MIB(1)));
+    set(self, &count, "journal_tail_bytes_max", MIB(1) + below(self, MIB(4)));
+    set(self, &count, "apply_slice_records", slices[below(self, ARRAY_LENGTH(slices))]);
     set(self, &count, "resident_actors_max", 64 + below(self, 4000));
     set(self, &count, "idle_ms", idle_ms[below(self, ARRAY_LENGTH(idle_ms))]);
     set(self, &count, "heartbeat_ms", 100);
@@ -441,8 +444,9 @@ static bool life(epoch_t *self) {
     step_t step = come_back(self);
     choose_mix(self);
     if (step == STEP_REACHED) {
+        bool long_load = below(self, LONG_LOAD_ONE_IN) == 0;
         uint64_t least_us = LOAD_US_MIN + 10 * slow_us[self->slowness];
-        set_timer(self, least_us + below(self, LOAD_US_MAX));
+        set_timer(self, least_us + below(self, long_load ? LONG_LOAD_US_MAX : LOAD_US_MAX));
         step = work(self, never, send_load);
     }
     if (step != STEP_KILL || !kill_now(self)) {

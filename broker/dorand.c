@@ -273,6 +273,7 @@ static status_t start(server_t *self) {
     }
     return status == STATUS_OK ? announce(self, &pair) : status;
 }
+    watch_keys(self); /* before the keys are read, so that no change of them is missed */
 
 /* The allow-list goes to both who ask it: at the handshake, and for the rights of peers that are in already. */
 static void reload_keys(server_t *self) {
@@ -352,7 +353,6 @@ int main(int count, char **values) {
         stop(&self);
         return code;
     }
-    watch_keys(&self);
     say_ready(&self);
     wait_for_signal(&self);
     stop(&self);

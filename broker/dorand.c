@@ -174,12 +174,13 @@ static void say_ready(const server_t *self) {
 }
 
 /* Cuts the text at commas, in place. */
-static size_t split(char *text, const char *parts[LISTEN_MAX + 1]) {
-    size_t count = 0;
-    for (char *rest = text, *part; (part = strsep(&rest, ",")) != NULL && count <= LISTEN_MAX;) {
-        parts[count++] = part;
+static status_t split(server_t *self, char *text, const char *parts[LISTEN_MAX], size_t *count) {
+    for (*count = 0; text != NULL; parts[(*count)++] = strsep(&text, ",")) {
+        if (*count == LISTEN_MAX) {
+            return files_fail(self->error, sizeof self->error, "--listen names more than %d endpoints", LISTEN_MAX);
+        }
     }
-    return count;
+    return STATUS_OK;
 }
 
 static status_t start_zap(server_t *self) {
@@ -195,10 +196,10 @@ static status_t start_zap(server_t *self) {
 
 static status_t start_router(server_t *self, const key_pair_t *pair) {
     const settings_t *settings = &self->settings;
-    char run_dir[FILES_PATH_BYTES], listen[LISTEN_MAX * ENDPOINT_BYTES_MAX];
-    const char *parts[LISTEN_MAX + 1];
+    char run_dir[FILES_PATH_BYTES], *listen = strdup(self->arguments.listen);
+    const char *parts[LISTEN_MAX];
+    CHECK(listen != NULL, "out of memory");
     snprintf(run_dir, sizeof run_dir, "%s/run", self->folder.path);
-    snprintf(listen, sizeof listen, "%s", self->arguments.listen);
     router_options_t options = {.broker = {.shards = (uint16_t)settings_shards(settings),
                                            .peers_max = (uint32_t)settings->peers_max,
                                            .in_flight_max = (uint32_t)settings->in_flight_max,
@@ -211,14 +212,20 @@ static status_t start_router(server_t *self, const key_pair_t *pair) {
                                            .session_ms = settings->session_ms},
                                 .run_dir = run_dir,
                                 .listen = parts,
-                                .listen_count = split(listen, parts),
                                 .server = pair};
-    status_t status =
-        keys_read_secret(self->folder.path, options.broker.folder_secret, self->error, sizeof self->error);
+    status_t status = split(self, listen, parts, &options.listen_count);
+    if (status == STATUS_OK) {
+        status = keys_read_secret(self->folder.path, options.broker.folder_secret, self->error, sizeof self->error);
+    }
     if (status == STATUS_OK) {
         status = keys_load(self->folder.path, &options.broker.keys, self->error, sizeof self->error);
     }
-    return status == STATUS_OK ? router_start(&options, &self->router, self->error, sizeof self->error) : status;
+    if (status == STATUS_OK) {
+        status = router_start(&options, &self->router, self->error, sizeof self->error);
+    }
+    explicit_bzero(options.broker.folder_secret, sizeof options.broker.folder_secret);
+    free(listen);
+    return status;
 }
 
 static void start_ring(server_t *self) {
@@ -252,6 +259,7 @@ static status_t start(server_t *self) {
     if (status != STATUS_OK) {
         return status;
     }
+    take_signals(self); /* not before: a server that stands by ends at once when it is told to */
     log_open(self->folder.path);
     run_path(self, path);
     unlink(path); /* of a server that was killed */
@@ -265,6 +273,7 @@ static status_t start(server_t *self) {
     if (status != STATUS_OK) {
         return status;
     }
+    watch_keys(self); /* before the keys are read, so that no change of them is missed */
     router_prepare();
     start_ring(self);
     status = start_zap(self);
@@ -273,7 +282,6 @@ static status_t start(server_t *self) {
     }
     return status == STATUS_OK ? announce(self, &pair) : status;
 }
-    watch_keys(self); /* before the keys are read, so that no change of them is missed */
 
 /* The allow-list goes to both who ask it: at the handshake, and for the rights of peers that are in already. */
 static void reload_keys(server_t *self) {
@@ -347,7 +355,6 @@ int main(int count, char **values) {
         fprintf(stderr, "dorand: %s\n", self.error);
         return self.arguments.assignment_count > 0 ? EXIT_USAGE : EXIT_CANNOT_START;
     }
-    take_signals(&self);
     if (start(&self) != STATUS_OK) {
         code = cannot_start(&self);
         stop(&self);

@@ -7,11 +7,11 @@
  */
 #include "actors/answers.h"
 
-#include <endian.h>
 #include <xxhash.h>
 
 #include "actors/cell.h"
 #include "actors/store_key.h"
+#include "storage/little_endian.h"
 
 #define HASH_FUNCTION(key, bytes, hash) (hash) = (unsigned)XXH3_64bits(key, bytes)
 #include <uthash.h>
@@ -78,8 +78,7 @@ static status_t open_mark(span_t key, span_t value, uint64_t *lowest) {
     if (!cell_open(&cell, key, value) || cell.body.len != sizeof *lowest) {
         return STATUS_INTERNAL;
     }
-    memcpy(lowest, cell.body.ptr, sizeof *lowest);
-    *lowest = le64toh(*lowest);
+    *lowest = little_endian_get_u64(cell.body.ptr);
     return STATUS_OK;
 }
 
@@ -196,10 +195,9 @@ static void trim(answers_t *self, writer_t *writer, entry_t *entry) {
         entry->count -= store_key_answer_id(store_key_span(&doomed[i])) >= entry->counted;
         writer_drop(writer, store_key_span(&doomed[i]));
     }
-    uint64_t lowest = htole64(entry->lowest);
-    memcpy(self->scratch + CELL_HEADER_BYTES, &lowest, sizeof lowest);
+    little_endian_put_u64(self->scratch + CELL_HEADER_BYTES, entry->lowest);
     store_key_answer(&from, entry->place.partition, entry->place.session, 0);
-    writer_put(writer, store_key_span(&from), row(self, &from, sizeof lowest));
+    writer_put(writer, store_key_span(&from), row(self, &from, sizeof entry->lowest));
 }
 
 status_t answers_check(answers_t *self, writer_t *writer, const request_t *request, answers_verdict_t *verdict,

@@ -21,18 +21,15 @@ uint64_t server_now_us(void) {
 }
 
 /* In the child; only what is safe after fork. */
-_Noreturn static void become(const server_options_t *options, char **arguments, char **slow, int lines, pid_t parent) {
+_Noreturn static void become(const server_options_t *options, char **arguments, char **environment, int lines,
+                             pid_t parent) {
     int output = open(options->output, O_WRONLY | O_CREAT | O_APPEND, 0600);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent || output < 0 || dup2(lines, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0) {
         _exit(127);
     }
     close_range(STDERR_FILENO + 1, ~0u, 0);
-    if (options->slow_us > 0) {
-        execve(options->dorand, arguments, slow);
-    } else {
-        execv(options->dorand, arguments);
-    }
+    execve(options->dorand, arguments, environment);
     _exit(127);
 }
 
@@ -50,11 +47,27 @@ static size_t list_arguments(const server_options_t *options, char **arguments) 
     return count;
 }
 
+/* This program's environment and these; preload may be NULL. The caller frees the array. */
+static char **environment_with(char *preload, char *setting) {
+    size_t count = 0, used = 0;
+    while (environ[count] != NULL) {
+        count++;
+    }
+    char **all = calloc(count + 3, sizeof *all);
+    CHECK(all != NULL, "out of memory");
+    for (; used < count; used++) {
+        all[used] = environ[used];
+    }
+    all[used++] = setting;
+    all[used] = preload;
+    return all;
+}
+
 void server_start(server_t *self, const server_options_t *options) {
     char *arguments[8 + 2 * SERVER_SETTINGS_MAX], slow_us[32];
-    char *slow[] = {"LD_PRELOAD=" CRASH_SLOW_DISK, slow_us, NULL};
     int ends[2];
     snprintf(slow_us, sizeof slow_us, "CRASH_SLOW_US=%u", options->slow_us);
+    char **environment = environment_with(options->slow_us > 0 ? "LD_PRELOAD=" CRASH_SLOW_DISK : NULL, slow_us);
     list_arguments(options, arguments);
     CHECK(pipe2(ends, O_CLOEXEC) == 0, "%s", strerror(errno));
     *self = (server_t){.lines = ends[0], .started_us = server_now_us()};
@@ -62,8 +75,9 @@ void server_start(server_t *self, const server_options_t *options) {
     self->pid = fork();
     CHECK(self->pid >= 0, "%s", strerror(errno));
     if (self->pid == 0) {
-        become(options, arguments, slow, ends[1], parent);
+        become(options, arguments, environment, ends[1], parent);
     }
+    free(environment);
     close(ends[1]);
     self->process = pidfd_open(self->pid, 0);
     CHECK(self->process >= 0, "%s", strerror(errno));

@@ -40,25 +40,19 @@ static status_t email_normalised(turn_t *turn, span_t email, span_t *normalised)
 }
 
 static void view_of(const turn_t *turn, const user_t *user, user_view_t *view) {
-    *view = (user_view_t){.email = user->email,
-                          .name = user->name,
-                          .status = user->status,
-                          .created_at = user->created_at,
-                          .updated_at = user->updated_at};
-    view->present = FIELD_BIT(user_view, email) | FIELD_BIT(user_view, name) | FIELD_BIT(user_view, status) |
-                    FIELD_BIT(user_view, created_at) | FIELD_BIT(user_view, updated_at);
+    *view = (user_view_t){0};
     FIELD_SET(user_view, view, id, turn_key(turn));
     FIELD_SET(user_view, view, version, turn_version(turn));
-#define COPY(field)                                                                                                    \
-    if (FIELD_HAS(user, user, field)) {                                                                                \
-        FIELD_SET(user_view, view, field, user->field);                                                                \
-    }
-    COPY(first_name)
-    COPY(last_name)
-    COPY(picture)
-    COPY(info)
-    COPY(status_reason)
-#undef COPY
+    FIELD_COPY(user_view, view, user, user, email);
+    FIELD_COPY(user_view, view, user, user, name);
+    FIELD_COPY(user_view, view, user, user, first_name);
+    FIELD_COPY(user_view, view, user, user, last_name);
+    FIELD_COPY(user_view, view, user, user, picture);
+    FIELD_COPY(user_view, view, user, user, info);
+    FIELD_COPY(user_view, view, user, user, status);
+    FIELD_COPY(user_view, view, user, user, status_reason);
+    FIELD_COPY(user_view, view, user, user, created_at);
+    FIELD_COPY(user_view, view, user, user, updated_at);
 }
 
 static status_t reply_changed(turn_t *turn) {
@@ -80,15 +74,10 @@ static status_t create(turn_t *turn, const void *state, const void *request) {
     }
     FIELD_SET(user, &user, email, email);
     FIELD_SET(user, &user, name, asked->name);
-#define TAKE(field)                                                                                                    \
-    if (FIELD_HAS(user_create, asked, field)) {                                                                        \
-        FIELD_SET(user, &user, field, asked->field);                                                                   \
-    }
-    TAKE(first_name)
-    TAKE(last_name)
-    TAKE(picture)
-    TAKE(info)
-#undef TAKE
+    FIELD_COPY(user, &user, user_create, asked, first_name);
+    FIELD_COPY(user, &user, user_create, asked, last_name);
+    FIELD_COPY(user, &user, user_create, asked, picture);
+    FIELD_COPY(user, &user, user_create, asked, info);
     FIELD_SET(user, &user, status, user_status_ACTIVE);
     FIELD_SET(user, &user, created_at, turn_now(turn));
     FIELD_SET(user, &user, updated_at, turn_now(turn));
@@ -122,16 +111,11 @@ static status_t update(turn_t *turn, const void *state, const void *request) {
         }
         FIELD_SET(user, &user, email, email);
     }
-#define TAKE(field)                                                                                                    \
-    if (FIELD_HAS(user_update, asked, field)) {                                                                        \
-        FIELD_SET(user, &user, field, asked->field);                                                                   \
-    }
-    TAKE(name)
-    TAKE(first_name)
-    TAKE(last_name)
-    TAKE(picture)
-    TAKE(info)
-#undef TAKE
+    FIELD_COPY(user, &user, user_update, asked, name);
+    FIELD_COPY(user, &user, user_update, asked, first_name);
+    FIELD_COPY(user, &user, user_update, asked, last_name);
+    FIELD_COPY(user, &user, user_update, asked, picture);
+    FIELD_COPY(user, &user, user_update, asked, info);
     FIELD_SET(user, &user, updated_at, turn_now(turn));
     status_t status = turn_state(turn, &user);
     return status == STATUS_OK ? reply_changed(turn) : status;

@@ -26,6 +26,13 @@
 #define FIELD_HAS(record, self, field) (((self)->present & FIELD_BIT(record, field)) != 0)
 #define FIELD_SET(record, self, field, value)                                                                          \
     ((void)((self)->field = (value), (self)->present |= FIELD_BIT(record, field)))
+/* Sets the field if the other record, which has one of the same name, has it. */
+#define FIELD_COPY(record, self, from_record, from, field)                                                             \
+    do {                                                                                                               \
+        if (FIELD_HAS(from_record, from, field)) {                                                                     \
+            FIELD_SET(record, self, field, (from)->field);                                                             \
+        }                                                                                                              \
+    } while (0)
 /* What a record that was decoded has in an optional field, or `absent`. */
 #define FIELD_OR(record, self, field, absent) (FIELD_HAS(record, self, field) ? (self)->field : (absent))
 

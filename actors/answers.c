@@ -248,8 +248,7 @@ void answers_keep(answers_t *self, writer_t *writer, const request_t *request, u
     }
 }
 
-status_t answers_sweep(answers_t *self, writer_t *writer, uint8_t partition, uint64_t issued_ms, uint32_t max,
-                       uint32_t *deleted) {
+uint32_t answers_sweep(answers_t *self, writer_t *writer, uint8_t partition, uint64_t issued_ms, uint32_t max) {
     store_key_t doomed[ANSWERS_TRIMMED_MAX], from, to;
     uint8_t none[SESSION_BYTES] = {0}, all[SESSION_BYTES];
     uint32_t count = 0;
@@ -268,6 +267,5 @@ status_t answers_sweep(answers_t *self, writer_t *writer, uint8_t partition, uin
     for (uint32_t i = 0; i < count; i++) {
         writer_delete(writer, store_key_span(&doomed[i]));
     }
-    *deleted = count;
-    return STATUS_OK;
+    return count;
 }

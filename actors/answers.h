@@ -35,8 +35,8 @@ MUST_USE status_t answers_check(answers_t *self, writer_t *writer, const request
 /* Keeps the answer of the request that answers_check just found NEW, and drops what the session no longer waits for.
    body is at most ENVELOPE_BYTES_MAX. */
 void answers_keep(answers_t *self, writer_t *writer, const request_t *request, uint8_t type, span_t body);
-/* Deletes up to max rows of the partition that belong to sessions issued before issued_ms. */
-MUST_USE status_t answers_sweep(answers_t *self, writer_t *writer, uint8_t partition, uint64_t issued_ms, uint32_t max,
-                                uint32_t *deleted);
+/* Deletes rows of the partition that belong to sessions issued before issued_ms, at most max and ANSWERS_TRIMMED_MAX.
+   Returns how many. */
+uint32_t answers_sweep(answers_t *self, writer_t *writer, uint8_t partition, uint64_t issued_ms, uint32_t max);
 
 #endif

@@ -119,8 +119,8 @@ static void pack_row(pack_t *pack, const row_t *row) {
 /* Bytes of a row and of what frames the rows, at most. */
 enum { ROW_BYTES = KEY_BYTES_MAX + 48, FRAME_BYTES = 64, LIMIT_DEFAULT = 100 };
 
-status_t runtime_list(const view_t *view, runtime_place_t place, const kind_t *kind, const list_request_t *asked,
-                      pack_t *reply) {
+void runtime_list(const view_t *view, runtime_place_t place, const kind_t *kind, const list_request_t *asked,
+                  pack_t *reply) {
     uint64_t limit = FIELD_OR(list_request, asked, limit, LIMIT_DEFAULT);
     size_t fit = reply->capacity < FRAME_BYTES ? 0 : (reply->capacity - FRAME_BYTES) / ROW_BYTES;
     limit = limit < fit ? limit : fit;
@@ -148,5 +148,4 @@ status_t runtime_list(const view_t *view, runtime_place_t place, const kind_t *k
     pack_bool(reply, merge->count > 0);
     free(rows);
     free(merge);
-    return STATUS_OK;
 }

@@ -19,9 +19,8 @@ typedef struct runtime_place {
 } runtime_place_t;
 
 /* Packs a list_reply: the shard's actors of request->kind after `after`, in the order of their keys over all its
-   partitions. pack's room bounds the page: what does not fit is left for the next. INTERNAL: the store cannot be read.
- */
-MUST_USE status_t runtime_list(const view_t *view, runtime_place_t place, const kind_t *kind,
-                               const list_request_t *asked, pack_t *reply);
+   partitions. reply's room bounds the page: what does not fit is left for the next. */
+void runtime_list(const view_t *view, runtime_place_t place, const kind_t *kind, const list_request_t *asked,
+                  pack_t *reply);
 
 #endif

@@ -9,6 +9,7 @@
  */
 #include "actors/shard.h"
 
+#include "actors/activation.h"
 #include "actors/answers.h"
 #include "actors/runtime.h"
 #include "actors/store_key.h"
@@ -178,11 +179,7 @@ static void handle_list(shard_t *self, batch_t *batch, const request_t *request)
     }
     pack_t pack = pack_into(turn_alloc(turn, LIST_BYTES_MAX), LIST_BYTES_MAX);
     runtime_place_t place = {.shard = self->options.id, .shards = self->options.count};
-    status_t status = runtime_list(&self->view, place, request->kind, asked, &pack);
-    if (status != STATUS_OK) {
-        answer_error(self, batch, request, status, NULL);
-        return;
-    }
+    runtime_list(&self->view, place, request->kind, asked, &pack);
     answer(batch, request, ENVELOPE_REPLY, pack_bytes(&pack));
 }
 
@@ -269,7 +266,6 @@ static void run(shard_t *self, batch_t *batch, const request_t *request, span_t 
         answer_error(self, batch, request, status, NULL);
         return;
     }
-    turn->activation = activation;
     turn->version = activation == NULL ? 0 : activation->version;
     if (decode(self, batch, request, &decoded) != STATUS_OK) {
         return;
@@ -330,7 +326,7 @@ static void handle(shard_t *self, batch_t *batch, const request_t *request, uint
     const method_t *method = request->method;
     store_key_t head;
     histogram_record(&self->wait, now_us > request->received_us ? now_us - request->received_us : 0);
-    turn_begin(&self->turn, request, NULL, unix_ms);
+    turn_begin(&self->turn, request, unix_ms);
     if (now_us >= request->deadline_us) {
         answer_error(self, batch, request, STATUS_DEADLINE_EXCEEDED, NULL);
         return;
@@ -400,7 +396,6 @@ status_t shard_step(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t uni
 status_t shard_idle(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t unix_ms) {
     uint64_t idle_us = (uint64_t)self->options.idle_ms * 1000;
     uint64_t kept_ms = self->options.session_ms + SESSION_MARGIN_MS;
-    uint32_t deleted = 0;
     status_t status = batch_open(self, batch);
     if (status != STATUS_OK) {
         return status;
@@ -409,8 +404,8 @@ status_t shard_idle(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t uni
         activations_expire(self->activations, now_us - idle_us, PASSIVATED_AT_ONCE);
     }
     if (unix_ms > kept_ms) {
-        status = answers_sweep(self->answers, &self->writer, (uint8_t)self->swept, unix_ms - kept_ms,
-                               ANSWERS_TRIMMED_MAX, &deleted);
+        uint32_t deleted =
+            answers_sweep(self->answers, &self->writer, (uint8_t)self->swept, unix_ms - kept_ms, ANSWERS_TRIMMED_MAX);
         if (deleted < ANSWERS_TRIMMED_MAX) {
             uint32_t next = self->swept + self->options.count;
             self->swept = next < PARTITIONS ? next : self->options.id;

@@ -25,11 +25,10 @@ void turn_fini(turn_t *self) {
     munmap(self->arena, TURN_ARENA_BYTES);
 }
 
-void turn_begin(turn_t *self, const request_t *request, const activation_t *activation, uint64_t now_ms) {
+void turn_begin(turn_t *self, const request_t *request, uint64_t now_ms) {
     self->request = request;
-    self->activation = activation;
     self->now_ms = now_ms;
-    self->version = activation == NULL ? 0 : activation->version;
+    self->version = 0;
     self->state = (span_t){0};
     self->reply = (span_t){0};
     self->writes = 0;

@@ -6,7 +6,6 @@
 #ifndef DORAN_ACTORS_TURN_RUN_H
 #define DORAN_ACTORS_TURN_RUN_H
 
-#include "actors/activation.h"
 #include "actors/request.h"
 #include "actors/turn.h"
 #include "actors/writer.h"
@@ -21,9 +20,8 @@ struct turn {
     const view_t *view;
     writer_t *writer;
     const request_t *request;
-    const activation_t *activation; /* NULL: the actor does not exist */
     uint64_t now_ms;
-    uint64_t version; /* of the head record as this turn leaves it */
+    uint64_t version; /* of the head record as this turn leaves it; 0: there is none */
     span_t state;     /* its new body, if the turn changed it */
     span_t reply;     /* body */
     uint32_t writes;
@@ -36,8 +34,8 @@ struct turn {
 
 void turn_init(turn_t *self, const view_t *view, writer_t *writer);
 void turn_fini(turn_t *self);
-/* Starts a turn; what it writes from here on can be undone. */
-void turn_begin(turn_t *self, const request_t *request, const activation_t *activation, uint64_t now_ms);
+/* Starts a turn of an actor at version 0, until the shard says which; what it writes from here on can be undone. */
+void turn_begin(turn_t *self, const request_t *request, uint64_t now_ms);
 /* Writes the new head record, if there is one. Nothing can fail any more. */
 void turn_commit(turn_t *self, span_t head_key);
 /* As if the turn had never been. */

@@ -86,8 +86,8 @@ status_t folder_lock(folder_t *self, const char *dir, bool wait, char *error, si
 static status_t open_journal(folder_t *self, const settings_t *settings, const store_meta_t *meta, recovery_t *recovery,
                              char *error, size_t error_bytes) {
     status_t status =
-        journal_open(self->journal_path, meta->folder_id, meta->position, meta->generation, meta->generation == 0,
-                     settings->segment_bytes, recovery_visit, recovery, &self->journal, error, error_bytes);
+        journal_open(self->journal_path, meta->folder_id, meta->position, meta->generation, settings->segment_bytes,
+                     recovery_visit, recovery, &self->journal, error, error_bytes);
     if (status == STATUS_OK) {
         status =
             recovery_apply(recovery, self->store, journal_position(self->journal), journal_generation(self->journal));

@@ -102,7 +102,7 @@ static void drop_full(journal_t *self) {
     segment_list_drop(&self->segments, full);
 }
 
-status_t journal_open(const char *dir, const uint8_t folder_id[16], uint64_t applied, uint64_t generation, bool fresh,
+status_t journal_open(const char *dir, const uint8_t folder_id[16], uint64_t applied, uint64_t generation,
                       size_t segment_bytes, journal_visit_fn visit, void *context, journal_t **journal, char *error,
                       size_t error_bytes) {
     failure_t failure = {.text = error, .bytes = error_bytes};
@@ -114,8 +114,7 @@ status_t journal_open(const char *dir, const uint8_t folder_id[16], uint64_t app
         return failure_of_call(failure, code, "cannot open the journal's folder %s", dir);
     }
     status_t status = segments_open(dir, folder_id, segment_bytes, &segments, error, error_bytes);
-    if (status == STATUS_OK && segments_count(segments) == 0 && applied == JOURNAL_START &&
-        (fresh || generation == 0)) {
+    if (status == STATUS_OK && segments_count(segments) == 0 && applied == JOURNAL_START && generation == 0) {
         status = make_first(segments, failure);
     }
     if (status == STATUS_OK) {

@@ -67,15 +67,15 @@ typedef status_t (*journal_visit_fn)(void *context, const journal_batch_t *batch
    generation: of the journal when the store recorded `applied`, 0 if it never did. After each open the store records
    journal_position and journal_generation together before anything is appended: a position of an earlier generation
    must not be recorded under a later one.
-   A folder without segments is made anew if applied is JOURNAL_START and the store is `fresh` or never recorded a
-   generation (a first start that crashed); else missing segments are damage.
+   A folder without segments is made anew if applied is JOURNAL_START and the store never recorded a generation (it is
+   new, or its first start crashed); else missing segments are damage.
    folder_id (16 bytes) is written into new segments and must match in old ones.
    segment_bytes: data of a new segment, a multiple of JOURNAL_ALIGN; may differ between starts.
    On failure one sentence in error: STORAGE_FULL if there was no space for segments, the status of visit if that
    failed, else INTERNAL. */
 MUST_USE status_t journal_open(const char *dir, const uint8_t folder_id[16], uint64_t applied, uint64_t generation,
-                               bool fresh, size_t segment_bytes, journal_visit_fn visit, void *context,
-                               journal_t **journal, char *error, size_t error_bytes);
+                               size_t segment_bytes, journal_visit_fn visit, void *context, journal_t **journal,
+                               char *error, size_t error_bytes);
 /* Closes the files; writes nothing (see journal_close_header). */
 void journal_destroy(journal_t **self_p);
 

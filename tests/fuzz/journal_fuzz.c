@@ -119,8 +119,8 @@ static void write_stream(uint8_t flags, uint8_t cut, const uint8_t *bytes, size_
 
 static status_t open_journal(uint64_t applied, uint64_t generation, visited_t *seen, journal_t **journal) {
     char error[256] = "";
-    status_t status = journal_open(dir, folder_id, applied, generation, false, JOURNAL_BLOCK, visit, seen, journal,
-                                   error, sizeof(error));
+    status_t status =
+        journal_open(dir, folder_id, applied, generation, JOURNAL_BLOCK, visit, seen, journal, error, sizeof(error));
     CHECK((status == STATUS_OK) == (error[0] == 0), "status %d: %s", status, error);
     return status;
 }

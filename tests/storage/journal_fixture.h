@@ -88,8 +88,8 @@ static inline void fixture_vanish(fixture_t *self) {
 static inline status_t fixture_open_sized(fixture_t *self, size_t segment_bytes) {
     self->seen.count = 0;
     self->error[0] = 0;
-    return journal_open(self->dir, folder_id, self->applied, self->generation, self->generation == 0, segment_bytes,
-                        collect, &self->seen, &self->journal, self->error, sizeof(self->error));
+    return journal_open(self->dir, folder_id, self->applied, self->generation, segment_bytes, collect, &self->seen,
+                        &self->journal, self->error, sizeof(self->error));
 }
 
 static inline status_t fixture_open(fixture_t *self) {

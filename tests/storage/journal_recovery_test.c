@@ -436,23 +436,22 @@ Test(journal_recovery, the_journal_of_another_folder_is_damage) {
     fixture_must_open(&fixture);
     fixture_crash(&fixture);
     const uint8_t other[16] = {1};
-    cr_assert_eq(journal_open(fixture.dir, other, 0, 0, false, SEGMENT, collect, &fixture.seen, &fixture.journal,
+    cr_assert_eq(journal_open(fixture.dir, other, 0, 0, SEGMENT, collect, &fixture.seen, &fixture.journal,
                               fixture.error, sizeof(fixture.error)),
                  STATUS_INTERNAL);
     cr_assert_str_eq(fixture.error, "damaged journal: 0000000000000000.segment at offset 8 belongs to another folder");
 }
 
 Test(journal_recovery, a_folder_that_is_not_there_is_named) {
-    cr_assert_eq(journal_open("/nowhere", folder_id, 0, 0, true, SEGMENT, collect, &fixture.seen, &fixture.journal,
+    cr_assert_eq(journal_open("/nowhere", folder_id, 0, 0, SEGMENT, collect, &fixture.seen, &fixture.journal,
                               fixture.error, sizeof(fixture.error)),
                  STATUS_INTERNAL);
     cr_assert_str_eq(fixture.error, "cannot open the journal's folder /nowhere: No such file or directory");
 }
 
 Test(journal_recovery, an_error_text_of_no_bytes_is_allowed) {
-    cr_assert_eq(
-        journal_open("/nowhere", folder_id, 0, 0, true, SEGMENT, collect, &fixture.seen, &fixture.journal, NULL, 0),
-        STATUS_INTERNAL);
+    cr_assert_eq(journal_open("/nowhere", folder_id, 0, 0, SEGMENT, collect, &fixture.seen, &fixture.journal, NULL, 0),
+                 STATUS_INTERNAL);
 }
 
 Test(journal_recovery, a_segment_under_another_name_is_damage) {
@@ -669,8 +668,8 @@ Test(journal_recovery, what_the_visitor_refuses_stops_the_opening) {
     append_one(&fixture, 2, 100);
     fixture_crash(&fixture);
     disk.log_count = 0;
-    cr_assert_eq(journal_open(fixture.dir, folder_id, 0, 0, false, SEGMENT, refuse, NULL, &fixture.journal,
-                              fixture.error, sizeof(fixture.error)),
+    cr_assert_eq(journal_open(fixture.dir, folder_id, 0, 0, SEGMENT, refuse, NULL, &fixture.journal, fixture.error,
+                              sizeof(fixture.error)),
                  STATUS_TOO_LARGE);
     cr_assert_not_null(strstr(fixture.error, "position 0000000000000400"));
     for (size_t i = 0; i < disk.log_count; i++) {

@@ -113,8 +113,8 @@ static void start(void) {
     CHECK(status == STATUS_OK, "%s", error);
     store_meta_t meta = store_meta(store);
     recovery_t *recovery = recovery_new();
-    status = journal_open(journal_folder.path, meta.folder_id, meta.position, meta.generation, meta.fresh,
-                          SEGMENT_BYTES, recovery_visit, recovery, &journal, error, sizeof(error));
+    status = journal_open(journal_folder.path, meta.folder_id, meta.position, meta.generation, SEGMENT_BYTES,
+                          recovery_visit, recovery, &journal, error, sizeof(error));
     CHECK(status == STATUS_OK, "%s", error);
     OK(recovery_apply(recovery, store, journal_position(journal), journal_generation(journal)));
     recovery_destroy(&recovery);

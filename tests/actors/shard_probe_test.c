@@ -226,6 +226,7 @@ Test(shard, a_record_that_could_not_be_read_again_is_not_written) {
 
 Test(shard, a_turn_without_an_answer_answers_an_empty_map) {
     make("{\"text\":\"\"}");
+    cr_assert_str_eq(CALL(.method = "list_own"), "reply {\"text\":\"text= \"}");
     cr_assert_str_eq(CALL(.method = "put", .body = "{\"text\":\"a\"}", .session = 1, .id = 1), "reply {}");
     cr_assert_str_eq(CALL(.method = "put", .body = "{\"text\":\"a\"}", .session = 1, .id = 1), "reply {}");
     assert_is(CALL(.method = "show"), "reply {\"version\":2,");

@@ -468,6 +468,17 @@ Test(shard, a_buffer_comes_home_with_its_last_message) {
     fixture_run(&fixture);
 }
 
+Test(shard, what_did_not_fit_still_waits) {
+    for (int i = 0; i < 3; i++) {
+        SEND(.kind = "echo", .key = "e", .method = "echo", .body = text_of(KIB(300)));
+    }
+    fixture_give(&fixture, 0);
+    fixture_step(&fixture, 0);
+    cr_assert_eq(shard_stats(fixture.shards[0]).mailbox, 2);
+    cr_assert_eq(fixture.inside[0], 1);
+    fixture_run(&fixture);
+}
+
 Test(shard, all_buffers_come_home_once) {
     for (int round = 0; round < 3; round++) {
         for (int buffer = 0; buffer < REQUEST_BATCHES_PER_SHARD; buffer++) {

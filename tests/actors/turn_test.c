@@ -205,6 +205,25 @@ Test(turn, a_small_answer_fits_when_its_memory_is_nearly_used_up) {
     cr_assert_eq(reply_of(0), STATUS_TOO_LARGE);
 }
 
+Test(turn, a_write_gives_its_memory_back) {
+    turn_alloc(&turn, TURN_ARENA_BYTES - KIB(65));
+    for (int i = 0; i < 4; i++) {
+        cr_assert_eq(turn_put(&turn, span_text("a"), span_of(large, VALUE_BYTES_MAX)), STATUS_OK);
+    }
+}
+
+Test(turn, the_next_one_begins_with_nothing) {
+    turn_alloc(&turn, TURN_ARENA_BYTES / 2);
+    put("a", "1");
+    cr_assert(state_of(1) == STATUS_OK && reply_of(1) == STATUS_OK);
+    turn_abort(&turn);
+    begin();
+    cr_assert_null(turn.reply.ptr);
+    cr_assert_null(turn.state.ptr);
+    cr_assert(turn.writes == 0 && turn.bytes == 0 && turn_version(&turn) == 0);
+    turn_alloc(&turn, TURN_ARENA_BYTES);
+}
+
 Test(turn, a_maximal_one_fits_where_a_batch_has_room) {
     char key[KEY_BYTES_MAX + 1] = "", subkey[SUBKEY_BYTES_MAX + 1] = "";
     memset(key, 'k', KEY_BYTES_MAX);

@@ -199,11 +199,16 @@ static refusal_t check_method(const peer_t *peer, const envelope_t *envelope, re
     return admitted;
 }
 
+/* May so many requests more be in flight? */
+static bool may_wait(const broker_t *self, const peer_t *peer, uint16_t count) {
+    return self->in_flight + count <= self->options.in_flight_max &&
+           peer->in_flight + count <= self->options.peer_in_flight_max &&
+           peer->queue_bytes <= self->options.peer_queue_bytes_max / 2;
+}
+
 /* Is there room for one request to each of these shards? */
 static bool has_room(broker_t *self, const peer_t *peer, uint16_t first, uint16_t count, size_t bytes) {
-    if (self->in_flight + count > self->options.in_flight_max ||
-        peer->in_flight + count > self->options.peer_in_flight_max ||
-        peer->queue_bytes > self->options.peer_queue_bytes_max / 2) {
+    if (!may_wait(self, peer, count)) {
         return false;
     }
     for (uint16_t shard = first; shard < first + count; shard++) {
@@ -242,8 +247,7 @@ static refusal_t admit_stat(broker_t *self, peer_t *peer, const envelope_t *enve
         asker.has_session = true;
         memcpy(asker.session, envelope->session.ptr, SESSION_BYTES);
     }
-    if (!has_room(self, peer, 0, 0, 0) || self->in_flight == self->options.in_flight_max ||
-        peer->in_flight == self->options.peer_in_flight_max || !stats_ask(self->stats, &asker)) {
+    if (!may_wait(self, peer, 1) || !stats_ask(self->stats, &asker)) {
         return refuse(STATUS_BUSY, NULL);
     }
     count_in(self, peer, 1);

@@ -80,14 +80,15 @@ static void *work(void *argument) {
     return NULL;
 }
 
-void progress_show(const char *what, double elapsed_s, uint64_t answers, double per_second) {
+/* Shows on a terminal how far it is; elsewhere nothing. */
+static void progress_show(const char *what, double elapsed_s, uint64_t answers, double per_second) {
     if (isatty(STDERR_FILENO)) {
         fprintf(stderr, "\r%-8s %6.1f s %12llu %10.0f/s ", what, elapsed_s, (unsigned long long)answers, per_second);
         fflush(stderr);
     }
 }
 
-void progress_clear(void) {
+static void progress_clear(void) {
     if (isatty(STDERR_FILENO)) {
         fprintf(stderr, "\r%60s\r", "");
     }

@@ -12,8 +12,4 @@
 bool load_run(const workload_t *workload, const bench_options_t *options, const client_tuning_t *tuning,
               result_t *result, char *error, size_t error_bytes);
 
-/* Shows on a terminal how far it is; elsewhere nothing. */
-void progress_show(const char *what, double elapsed_s, uint64_t answers, double per_second);
-void progress_clear(void);
-
 #endif

@@ -7,10 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
-#include <stdarg.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 

@@ -28,8 +28,7 @@ struct zap {
     char error[256];
 };
 
-typedef struct place { /* the thread's own */
-    zap_t *zap;
+typedef struct place {       /* the thread's own */
     void *control, *handler; /* sockets */
     keys_t *keys;
     bucket_t *buckets; /* by index of the key, then IPC_ROLES more */
@@ -183,8 +182,7 @@ static void serve(place_t *self) {
 
 static void run(zsock_t *control, void *argument) {
     zap_t *zap = argument;
-    place_t place = {.zap = zap,
-                     .control = zsock_resolve(control),
+    place_t place = {.control = zsock_resolve(control),
                      .rate = zap->options.handshakes_per_key_per_s > 0 ? zap->options.handshakes_per_key_per_s : 1};
     set_keys(&place, zap->options.keys);
     zsock_t *handler = zsock_new(ZMQ_REP);

@@ -37,7 +37,6 @@ enum {
 
     /* A turn (DESIGN §4). */
     TURN_WRITES_MAX = 256,
-    TURN_SENDS_MAX = 64,
     ANSWERS_PER_SESSION_MAX = 1024, /* kept by one partition */
     ANSWERS_TRIMMED_MAX = 64,       /* dropped by one turn */
 

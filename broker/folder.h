@@ -26,7 +26,7 @@ typedef struct folder { /* for embedding; store, journal and segments pass to th
    sentence in error on failure. */
 MUST_USE status_t folder_lock(folder_t *self, const char *dir, bool wait, char *error, size_t error_bytes);
 /* Opens store and journal and recovers: what the journal has above the store's position is made durable anew and
-   applied in one transaction. On return everything acknowledged is in the store. */
+   applied in slices. On return everything acknowledged is in the store. */
 MUST_USE status_t folder_recover(folder_t *self, const settings_t *settings, char *error, size_t error_bytes);
 /* Closes what was not passed on and releases the lock. */
 void folder_close(folder_t *self);

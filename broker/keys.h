@@ -4,8 +4,8 @@
  *
  *   DIR/keys/NAME.key          an own pair, 0600:       public = Z85, secret = Z85, roles = a,b
  *   DIR/keys/allowed/NAME.key  who may connect:         public = Z85, roles = a,b
- *   DIR/keys/folder.secret     32 random bytes in hex, 0600; made once, never rotated: sessions and derived keys hang
- * on it
+ *   DIR/keys/folder.secret     32 random bytes in hex, 0600; made once, never rotated, since sessions and derived keys
+ *                              hang on it
  *
  * A key file has one `name = value` a line; blank lines and lines that begin with # are skipped, anything else is
  * refused with file and line. Roles are gateway, service, operator. A file with a secret must not be readable by group

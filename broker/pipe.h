@@ -14,7 +14,7 @@
 typedef enum pipe_type {
     PIPE_REQUESTS, /* broker → shard: requests_t * */
     PIPE_BATCH,    /* shard → journal → broker → shard (home): batch_t * */
-    PIPE_PROBE,    /* broker → shard: put your figures into a batch and send it now */
+    PIPE_PROBE,    /* broker → shard: put your figures into a batch and send it now; to zap: into this zap_counts_t */
     PIPE_FIGURES, /* journal → broker: figures_t * (malloc'd, the broker frees), behind the batches that were asked */
     PIPE_DURABLE, /* journal → applier: durable_t * (malloc'd, the applier frees); one at a time under way */
     PIPE_APPLIED, /* applier → journal: a round is over; value is the position applied */

@@ -2,9 +2,11 @@
 /*
  * json: msgpack as JSON text and back, for people and for the bridge. Any thread; allocates.
  *
- *   nil null · bool · text: string · array · map: object, keys in their order · integers: digits, all 64 bits, never a
- * float float: the fewest digits that lead back to it, with a point or exponent; what JSON cannot say (NaN,
- * infinities): null binary: base64 (RFC 4648) as a string; back it stays a string
+ *   nil       null
+ *   integer   digits, all 64 bits, never a float
+ *   float     the fewest digits that lead back to it, with a point or exponent; NaN and infinities: null
+ *   binary    base64 (RFC 4648) as a string; back it stays a string
+ *   map       object, its keys in their order; bool, text and array are what they are
  */
 #ifndef DORAN_JSON_H
 #define DORAN_JSON_H

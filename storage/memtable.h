@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * memtable: an ordered map of recent writes, key to value or tombstone, each with the number of the batch that wrote it
- * last. A shard's memtable holds what the store may not have yet; the applier's holds the last write per key of what it
- * is about to apply. Owned by one thread.
+ * last. A shard's memtable holds what the store may not have yet. Owned by one thread.
  *
  * A turn writes into it directly; memtable_rollback undoes everything since memtable_mark (at most TURN_RECORDS_MAX
  * writes). Spans and entries it returns are valid until the next write, rollback or forget.

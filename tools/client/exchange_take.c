@@ -276,5 +276,3 @@ int exchange_take(exchange_t *self, span_t frame, uint64_t now_us) {
     }
     return completed;
 }
-
-/* True if no frame waits. */

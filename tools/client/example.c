@@ -4,6 +4,8 @@
  *
  *   cc example.c $(pkg-config --cflags --libs doran msgpack) -o example
  *   ./example DATA-FOLDER-OF-A-RUNNING-SERVER
+ *
+ * README.md beside it says how, with the library in the build folder.
  */
 #include <stdio.h>
 #include <string.h>
@@ -38,7 +40,7 @@ static int call(doran_t *client, const char *address, const char *method, const 
     return code == DORAN_OK;
 }
 
-/* Prints the reply as one line of JSON. With key: also copies its field `id`. */
+/* Prints the reply as one line. With id: also copies its field `id`. */
 static int show(const doran_reply_t *reply, char *id, size_t id_bytes) {
     msgpack_unpacked result;
     msgpack_unpacked_init(&result);

@@ -110,6 +110,9 @@ static void answer_error(shard_t *self, batch_t *batch, const request_t *request
     pack_t pack = pack_into(bytes, sizeof bytes);
     bool busy = status == STATUS_BUSY;
     self->refused += busy;
+    if (status == STATUS_INTERNAL && self->options.damaged != NULL) { /* there is no other cause */
+        self->options.damaged(span_text(request->kind->name), request->key);
+    }
     envelope_pack_error(&pack, status, detail, busy ? BUSY_RETRY_MS : 0);
     CHECK(pack_ok(&pack), "an error of %s", status_code(status));
     answer(batch, request, ENVELOPE_ERROR, pack_bytes(&pack));

@@ -25,6 +25,7 @@ typedef struct shard_options {
     uint32_t idle_ms;
     uint64_t memtable_bytes_max; /* of this shard; writes are refused with busy above it */
     uint64_t session_ms;
+    void (*damaged)(span_t kind, span_t key);       /* tells of an actor with a damaged record; NULL: nobody asks */
     const actor_t *(*actor_of)(const kind_t *kind); /* NULL: as in kind.h; else a test's own */
 } shard_options_t;
 

@@ -13,6 +13,7 @@
 
 enum {
     PENDING_MAX = SHARDS_MAX * BATCHES_PER_SHARD, /* all buffers */
+    TAIL_HELD_AT = 2,                             /* times the bound at which the applier starts */
     IDLE_MS = 20,                                 /* without a write for this long, a closing header is written */
 };
 
@@ -77,14 +78,20 @@ static void receive(place_t *self) {
     }
 }
 
+static uint64_t memtable_bytes(const place_t *self) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < self->options->shards; i++) {
+        total += self->memtable_bytes[i];
+    }
+    return total;
+}
+
 /* Of all shards together; or what it would be if all were as full as the fullest, since that one refuses writes when
    its own part is full, however empty the others are. */
-static uint64_t memtable_bytes(const place_t *self) {
-    uint64_t total = 0, largest = 0;
+static uint64_t memtable_fill(const place_t *self) {
+    uint64_t total = memtable_bytes(self), largest = 0;
     for (size_t i = 0; i < self->options->shards; i++) {
-        uint64_t bytes = self->memtable_bytes[i];
-        total += bytes;
-        largest = bytes > largest ? bytes : largest;
+        largest = self->memtable_bytes[i] > largest ? self->memtable_bytes[i] : largest;
     }
     uint64_t as_largest = largest * self->options->shards;
     return as_largest > total ? as_largest : total;
@@ -93,7 +100,7 @@ static uint64_t memtable_bytes(const place_t *self) {
 /* Tells the applier what is durable, if it has reason to act. */
 static void tell_applier(place_t *self) {
     uint64_t position = journal_position(self->journal);
-    uint64_t memtables = memtable_bytes(self);
+    uint64_t memtables = memtable_fill(self);
     bool narrow = journal_room(self->journal) < self->options->room_wanted;
     bool due = memtables >= self->options->memtable_bytes_max ||
                position - self->applied >= self->options->journal_tail_bytes_max;
@@ -145,8 +152,13 @@ static void pass_reads(place_t *self) {
     self->pending_count = kept;
 }
 
-/* How many of the pending batches fit into the room ahead. */
+/* How many of the pending batches fit into the room ahead. None while the applier is so far behind that recovery would
+   take too long: then shards run out of buffers, and the broker answers busy. */
 static size_t fitting(const place_t *self) {
+    uint64_t tail = journal_position(self->journal) - self->applied;
+    if (tail >= TAIL_HELD_AT * self->options->journal_tail_bytes_max) {
+        return 0;
+    }
     uint64_t room = journal_room(self->journal);
     size_t count = 0;
     while (count < self->pending_count) {

@@ -6,10 +6,14 @@
 #include <czmq.h>
 
 #include "broker/clock.h"
+#include "broker/log.h"
 #include "broker/pipe.h"
 #include "broker/ring.h"
 
-enum { IDLE_EVERY_US = 1000000 };
+enum {
+    IDLE_EVERY_US = 1000000,
+    IDLE_AGAIN_US = 10000, /* where there was something to do, there may be more */
+};
 
 typedef struct place {
     shard_t *shard;
@@ -22,11 +26,18 @@ typedef struct place {
     void *receiver, *journal;
 } place_t;
 
+/* A damaged record is told of where it is met, and never served. Any thread may write to the log. */
+static void log_damage(span_t kind, span_t key) {
+    log_line(LOG_LEVEL_ERROR, "a stored record of %.*s/%.*s is damaged and was not served", (int)kind.len,
+             (const char *)kind.ptr, (int)key.len, (const char *)key.ptr);
+}
+
 static void place_open(place_t *self, const shard_thread_t *thread) {
     char name[32];
     shard_options_t options = thread->options;
     CHECK(store_reader_open(thread->store, &self->reader) == STATUS_OK, "%s", store_error(thread->store));
     options.reader = self->reader;
+    options.damaged = log_damage;
     self->shard = shard_new(&options);
     for (uint32_t i = 0; i < BATCHES_PER_SHARD; i++) {
         self->empty[self->empty_count++] = thread->batches[i];
@@ -86,8 +97,8 @@ static bool work(place_t *self) {
     batch_reset(batch);
     status_t status;
     if (idle) {
-        self->idle_us = now_us + IDLE_EVERY_US;
         status = shard_idle(self->shard, batch, now_us, clock_unix_ms());
+        self->idle_us = now_us + (batch->record_count > 0 ? IDLE_AGAIN_US : IDLE_EVERY_US);
     } else {
         status = shard_step(self->shard, batch, now_us, clock_unix_ms());
     }

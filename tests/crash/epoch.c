@@ -114,7 +114,7 @@ static void set(epoch_t *self, size_t *count, const char *name, size_t value) {
    tails of every size. */
 static void choose_settings(epoch_t *self) {
     static const size_t segments[] = {KIB(64), KIB(256), MIB(1), MIB(4)};
-    static const size_t slices[] = {30, 300, 3000, 20000};
+    static const size_t slices[] = {100, 1000, 5000, 20000};
     static const size_t idle_ms[] = {10, 300000};
     size_t count = 0;
     self->slowness = below(self, SLOW_COUNT);

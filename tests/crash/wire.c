@@ -18,7 +18,7 @@ enum {
     TOKENS = 2048,
     TIMEOUT_MS = 20000,
     ENVELOPE_BYTES = VALUE_BODY_BYTES + 512,
-    LATER_US = 5000, /* after a refusal that names no time */
+    LATER_US = 5000, /* after a refusal */
     /* How often, one in so many: */
     TWICE_AT_ONCE = 24,
     ANSWERED_AGAIN = 24,
@@ -271,12 +271,6 @@ static status_t error_status(const wire_t *self) {
     return status;
 }
 
-static uint64_t retry_after_us(const wire_t *self) {
-    uint32_t token = tape_find(&self->tape, envelope_body_token(&self->tape), "retry_after_ms");
-    bool named = token > 0 && self->tape.tokens[token].type == TOKEN_U64;
-    return named ? self->tape.tokens[token].u64 * 1000 : LATER_US;
-}
-
 static answer_t read_answer(wire_t *self, const slot_t *slot, const envelope_t *envelope) {
     answer_t answer;
     if (envelope->type == ENVELOPE_ERROR) {
@@ -320,7 +314,7 @@ static void take_answer(wire_t *self, const envelope_t *envelope, uint64_t now_u
     if (answer.outcome == OUTCOME_UNKNOWN) {
         self->stats.later++;
         if (!slot->answered && slot->due_us == 0) {
-            slot->due_us = now_us + retry_after_us(self);
+            slot->due_us = now_us + LATER_US; /* whatever the server wishes */
         }
         return;
     }

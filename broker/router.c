@@ -8,7 +8,6 @@
 
 #include <czmq.h>
 #include <sodium.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -16,6 +15,7 @@
 #include "broker/files.h"
 #include "broker/pipe.h"
 #include "broker/ring.h"
+#include "storage/file.h"
 
 /* Stable in libzmq 4.3, but its header still shows it to drafts only. */
 #ifndef ZMQ_ZAP_ENFORCE_DOMAIN
@@ -67,11 +67,7 @@ void router_prepare(void) {
     zsys_handler_set(NULL);
     CHECK(sodium_init() >= 0, "libsodium does not start");
     srandom(randombytes_random()); /* behind zsys_init, which seeds with the time */
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &files); /* what it was will do */
-    }
+    file_keep_descriptors();
 }
 
 /* Binding. */

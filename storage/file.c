@@ -11,9 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Zeros go out in pieces with a sync each, so that the journal's own syncs never wait behind a whole segment of them.
@@ -21,11 +24,72 @@
 #define FILL_PIECE_BYTES ((size_t)4 << 20)
 #define FILL_ZERO_BYTES ((size_t)64 << 10)
 
-static int open_at(int folder, const char *name, int flags, int *file) {
+/* At most so many descriptors, and a quarter of what the process may have, are kept for files. */
+#define FILES_KEPT 4096
+
+enum { KEPT_PAUSE_MS = 10, KEPT_LOOKS = 500 };
+
+static void set_soft_limit(struct rlimit limit, rlim_t soft) {
+    limit.rlim_cur = soft;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* what it was will do */
+}
+
+static rlim_t limit_of_others(const struct rlimit *limit) {
+    rlim_t quarter = limit->rlim_max / 4;
+    return limit->rlim_max - (quarter < FILES_KEPT ? quarter : FILES_KEPT);
+}
+
+void file_keep_descriptors(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        set_soft_limit(limit, limit_of_others(&limit));
+    }
+}
+
+static int open_once(int folder, const char *name, int flags) {
     int opened;
     do {
-        opened = openat(folder, name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+        opened = openat(folder, name, flags | O_CLOEXEC, 0600);
     } while (opened < 0 && errno == EINTR);
+    return opened;
+}
+
+static int open_above_limit(int folder, const char *name, int flags, struct rlimit limit) {
+    set_soft_limit(limit, limit.rlim_max);
+    int opened = open_once(folder, name, flags), cause = errno;
+    set_soft_limit(limit, limit.rlim_cur);
+    errno = cause;
+    return opened;
+}
+
+/* Into the descriptors that are kept. The limit is the whole process's, so it is raised for one call only; a connection
+   may slip in meanwhile. Strangers are thrown out after three seconds, so waiting a little longer gets theirs back. */
+static int open_into_kept(int folder, const char *name, int flags) {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+    const struct timespec pause = {.tv_nsec = KEPT_PAUSE_MS * 1000000L};
+    struct rlimit limit;
+    int opened = -1;
+    pthread_mutex_lock(&one_at_a_time);
+    errno = EMFILE;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur == limit_of_others(&limit)) {
+        opened = open_above_limit(folder, name, flags, limit);
+        for (int looks = 0; opened < 0 && errno == EMFILE && looks < KEPT_LOOKS; looks++) {
+            nanosleep(&pause, NULL);
+            opened = open_above_limit(folder, name, flags, limit);
+        }
+    }
+    int cause = errno;
+    pthread_mutex_unlock(&one_at_a_time);
+    errno = cause;
+    return opened;
+}
+
+/* O_NONBLOCK: what stands in a file's place must not make us wait, as a FIFO would. */
+static int open_at(int folder, const char *name, int flags, int *file) {
+    int opened = open_once(folder, name, flags | O_NONBLOCK);
+    if (opened < 0 && errno == EMFILE) {
+        opened = open_into_kept(folder, name, flags | O_NONBLOCK);
+    }
     if (opened < 0) {
         return errno;
     }
@@ -34,15 +98,7 @@ static int open_at(int folder, const char *name, int flags, int *file) {
 }
 
 int folder_open(const char *path, int *folder) {
-    int opened;
-    do {
-        opened = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    } while (opened < 0 && errno == EINTR);
-    if (opened < 0) {
-        return errno;
-    }
-    *folder = opened;
-    return 0;
+    return open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, folder);
 }
 
 int folder_sync(int folder) {
@@ -50,7 +106,7 @@ int folder_sync(int folder) {
 }
 
 int folder_list(int folder, void (*visit)(void *context, const char *name), void *context) {
-    int again; /* a descriptor of its own: closedir closes it, and each listing starts at the beginning */
+    int again = -1; /* a descriptor of its own: closedir closes it, and each listing starts at the beginning */
     int code = open_at(folder, ".", O_RDONLY | O_DIRECTORY, &again);
     if (code != 0) {
         return code;
@@ -81,15 +137,15 @@ int folder_remove(int folder, const char *name) {
 }
 
 int file_open(int folder, const char *name, int *file) {
-    return open_at(folder, name, O_RDWR, file);
+    return open_at(folder, name, O_RDWR | O_NOFOLLOW, file);
 }
 
 int file_open_to_read(int folder, const char *name, int *file) {
-    return open_at(folder, name, O_RDONLY, file);
+    return open_at(folder, name, O_RDONLY | O_NOFOLLOW, file);
 }
 
 int file_create(int folder, const char *name, int *file) {
-    return open_at(folder, name, O_RDWR | O_CREAT | O_EXCL, file);
+    return open_at(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, file);
 }
 
 void file_close(int *file) {

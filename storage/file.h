@@ -16,6 +16,10 @@
 
 #include "schemas/check.h"
 
+/* Lowers the soft limit of descriptors for the whole process, once, so that sockets cannot take those that files need:
+   when it is reached, only what is opened here goes on, up to the hard limit. */
+void file_keep_descriptors(void);
+
 MUST_USE int folder_open(const char *path, int *folder);
 /* Makes created, renamed and removed names durable. */
 MUST_USE int folder_sync(int folder);

@@ -47,6 +47,45 @@ Test(file, reading_beyond_the_end_is_an_error_and_not_less) {
     cr_assert_eq(file_read(file, bytes, 0, 100), 0);
 }
 
+static void count_name(void *context, const char *name) {
+    cr_assert(strcmp(name, "file") == 0 || strcmp(name, "other") == 0, "%s", name);
+    ++*(int *)context;
+}
+
+static int take_descriptors(void) {
+    int count = 0;
+    while (dup(folder) >= 0) {
+        count++;
+    }
+    cr_assert_eq(errno, EMFILE);
+    return count;
+}
+
+Test(file, sockets_do_not_take_the_descriptors_that_files_need) {
+    const struct rlimit few = {.rlim_cur = 64, .rlim_max = 64};
+    int opened[16];
+    cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    file_keep_descriptors();
+    cr_assert(take_descriptors() > 0);
+    for (size_t i = 0; i < 16; i++) {
+        cr_assert_eq(file_open(folder, "file", &opened[i]), 0, "%zu", i);
+        cr_assert_eq(take_descriptors(), 0, "none of them is free for others");
+    }
+    file_close(&opened[7]);
+    cr_assert_eq(folder_list(folder, count_name, &(int){0}), 0, "a folder is a file, too");
+}
+
+Test(file, a_fifo_in_place_of_a_file_is_not_waited_for) {
+    int other = -1;
+    uint64_t bytes = 1;
+    cr_assert_eq(mkfifoat(folder, "fifo", 0600), 0);
+    cr_assert_eq(file_open_to_read(folder, "fifo", &other), 0);
+    cr_assert_eq(file_size(other, &bytes), 0);
+    cr_assert_eq(bytes, 0);
+    file_close(&other);
+    cr_assert_eq(folder_remove(folder, "fifo"), 0);
+}
+
 Test(file, an_existing_name_is_not_made_again) {
     int other = -1;
     cr_assert_eq(file_create(folder, "file", &other), EEXIST);
@@ -138,11 +177,6 @@ Test(file, filled_is_zero_and_synced) {
     for (size_t i = 0; i < 100; i++) {
         cr_assert_eq(in[i], 0);
     }
-}
-
-static void count_name(void *context, const char *name) {
-    cr_assert(strcmp(name, "file") == 0 || strcmp(name, "other") == 0, "%s", name);
-    ++*(int *)context;
 }
 
 Test(file, a_folder_can_be_listed_again_and_again) {

@@ -44,7 +44,8 @@ struct store {
 /* Keeps the sentence, lets the transaction go and tells what the caller may do about it. A full disk is no damage: LMDB
    writes only pages that the last commit does not use, so the next transaction begins where that one ended. */
 static status_t fail(store_t *self, int code, const char *what) {
-    snprintf(self->error, sizeof(self->error), "%s failed: %s", what, mdb_strerror(code));
+    snprintf(self->error, sizeof(self->error), "%s failed: %s%s", what, mdb_strerror(code),
+             code == MDB_MAP_FULL ? "; a larger lmdb_map_bytes gives it room" : "");
     store_abort(self);
     bool full = code == MDB_MAP_FULL || code == ENOSPC || code == EDQUOT;
     return full ? STATUS_STORAGE_FULL : STATUS_INTERNAL;

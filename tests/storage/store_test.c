@@ -394,6 +394,7 @@ Test(store, a_full_map_is_told_and_changes_nothing) {
         status = store_put(store, span_of(&i, sizeof(i)), span_of(value, sizeof(value)));
     cr_assert_eq(status, STATUS_STORAGE_FULL);
     cr_assert_not_null(strstr(store_error(store), "MDB_MAP_FULL"), "%s", store_error(store));
+    cr_assert_not_null(strstr(store_error(store), "lmdb_map_bytes"), "%s", store_error(store));
     renew();
     cr_assert_eq(store_entries(reader), 1);
     commit_text("after", "value");

@@ -7,9 +7,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 typedef enum setting_type { TYPE_COUNT, TYPE_BYTES, TYPE_PAGES, TYPE_MS } setting_type_t;
 
@@ -174,10 +177,17 @@ static status_t read_file(loader_t *self, const char *dir) {
         place.name = "doran.conf";
         return refuse(self, &place, "the folder's name is too long");
     }
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would be waited for */
+    if (descriptor < 0) {
         return errno == ENOENT ? STATUS_OK : refuse(self, &place, "cannot be opened: %s", strerror(errno));
     }
+    struct stat about;
+    if (fstat(descriptor, &about) != 0 || !S_ISREG(about.st_mode)) {
+        close(descriptor);
+        return refuse(self, &place, "is not a regular file");
+    }
+    FILE *file = fdopen(descriptor, "r");
+    CHECK(file != NULL, "out of memory");
     status_t status = read_lines(self, &place, file);
     fclose(file);
     return status;

@@ -25,7 +25,7 @@
 #define DEFAULT_DATA "./data"
 #define DEFAULT_LISTEN "tcp://127.0.0.1:7420"
 
-enum { EXIT_STOPPED = 0, EXIT_CANNOT_START = 1, EXIT_USAGE = 2, ASSIGNMENTS_MAX = 64 };
+enum { EXIT_STOPPED = 0, EXIT_CANNOT_START = 1, EXIT_USAGE = 2, EXIT_DISK = 3, ASSIGNMENTS_MAX = 64 };
 
 typedef struct arguments {
     const char *data, *listen;
@@ -109,6 +109,23 @@ static int arguments_parse(arguments_t *self, int count, char **values) {
     return optind < count ? arguments_fail(values[optind], "is not an option") : -1;
 }
 
+/* -1: go on; else the exit code: only a wrong flag is wrong usage. */
+static int load_settings(server_t *self) {
+    const arguments_t *asked = &self->arguments;
+    int code = EXIT_CANNOT_START;
+    status_t status = settings_load(&self->settings, asked->data, NULL, 0, self->error, sizeof self->error);
+    if (status == STATUS_OK) {
+        code = EXIT_USAGE;
+        status = settings_load(&self->settings, asked->data, asked->assignments, asked->assignment_count, self->error,
+                               sizeof self->error);
+    }
+    if (status == STATUS_OK) {
+        return -1;
+    }
+    fprintf(stderr, "dorand: %s\n", self->error);
+    return code;
+}
+
 static int cannot_start(const server_t *self) {
     fprintf(stderr, "dorand: %s\n", self->error);
     log_line(LOG_LEVEL_ERROR, "cannot start: %s", self->error);
@@ -142,6 +159,29 @@ static void watch_keys(server_t *self) {
 
 static void run_path(const server_t *self, char path[FILES_PATH_BYTES]) {
     snprintf(path, FILES_PATH_BYTES, "%s/run/dorand.json", self->folder.path);
+}
+
+/* A page of the database that its file does not have, or that the disk cannot read, arrives as SIGBUS in whoever
+ * touches it (the file is mapped). */
+static char page_failed[FILES_PATH_BYTES + 128]; /* the sentence, ready: a handler may only write it */
+static volatile sig_atomic_t page_failed_code = EXIT_CANNOT_START;
+
+static void take_bus_error(int signal_number, siginfo_t *info, void *context) {
+    (void)context;
+    if (info->si_code == BUS_ADRERR) {
+        ssize_t written = write(STDERR_FILENO, page_failed, strlen(page_failed));
+        (void)written;
+        _exit(page_failed_code);
+    }
+    signal(signal_number, SIG_DFL); /* not ours: it happens again, and ends us */
+}
+
+static void watch_pages(const server_t *self) {
+    struct sigaction action = {.sa_sigaction = take_bus_error, .sa_flags = SA_SIGINFO};
+    snprintf(page_failed, sizeof page_failed,
+             "dorand: %s/lmdb/data.mdb: a page is missing or cannot be read; the file was cut, or the disk is sick\n",
+             self->folder.path);
+    CHECK(sigaction(SIGBUS, &action, NULL) == 0, "%s", strerror(errno));
 }
 
 /* DIR/run/dorand.json appears when the server is ready. */
@@ -261,6 +301,7 @@ static status_t start(server_t *self) {
     }
     take_signals(self); /* not before: a server that stands by ends at once when it is told to */
     log_open(self->folder.path);
+    watch_pages(self);
     run_path(self, path);
     unlink(path); /* of a server that was killed */
     status = keys_prepare(self->folder.path, self->error, bytes);
@@ -350,10 +391,9 @@ int main(int count, char **values) {
     if (code >= 0) {
         return code;
     }
-    if (settings_load(&self.settings, self.arguments.data, self.arguments.assignments, self.arguments.assignment_count,
-                      self.error, sizeof self.error) != STATUS_OK) {
-        fprintf(stderr, "dorand: %s\n", self.error);
-        return self.arguments.assignment_count > 0 ? EXIT_USAGE : EXIT_CANNOT_START;
+    code = load_settings(&self);
+    if (code >= 0) {
+        return code;
     }
     if (start(&self) != STATUS_OK) {
         code = cannot_start(&self);

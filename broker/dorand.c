@@ -400,6 +400,7 @@ int main(int count, char **values) {
         stop(&self);
         return code;
     }
+    page_failed_code = EXIT_DISK;
     say_ready(&self);
     wait_for_signal(&self);
     stop(&self);

@@ -6,7 +6,7 @@
 
 enum {
     TOKENS = 16384,
-    TIMEOUT_MS = 120000, /* longer than anything here lasts: nothing should be given up */
+    TIMEOUT_MS = 3600000, /* longer than anything here lasts: nothing should be given up */
     LIST_TIMEOUT_MS = 20000,
     LIST_LIMIT = 1000,
     ADDRESS_BYTES = 64,

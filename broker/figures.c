@@ -127,6 +127,9 @@ bool stats_complete(stats_t *self, uint64_t now_us) {
 }
 
 void stats_fill(stats_t *self, stat_reply_t *reply) {
+    for (uint16_t i = 0; i < self->shards; i++) {
+        reply->refused += self->shard[i].refused;
+    }
     FIELD_SET(stat_reply, reply, uptime_s, (self->round_us - self->started_us) / 1000000);
     FIELD_SET(stat_reply, reply, shards, pack_shards(self));
     FIELD_SET(stat_reply, reply, journal, pack_journal(self));

@@ -50,8 +50,8 @@ void stats_journal(stats_t *self, const figures_t *figures);
 /* Has the round all its figures? Then it is over: those it answers are taken with stats_take. */
 bool stats_complete(stats_t *self, uint64_t now_us);
 bool stats_take(stats_t *self, stat_asker_t *asker);
-/* Fills in shards, journal, applier and uptime of the last complete round. The spans are valid until the next one is
- * complete. */
+/* Fills in shards, journal, applier and uptime of the last complete round, and adds the shards' refusals to `refused`.
+ * The spans are valid until the next one is complete. */
 void stats_fill(stats_t *self, stat_reply_t *reply);
 
 #endif

@@ -4,6 +4,7 @@
  * messages off its queue, and the broker soon answers busy. When nothing waits it lets the store's snapshot go.
  */
 #include <czmq.h>
+#include <malloc.h>
 
 #include "broker/clock.h"
 #include "broker/log.h"
@@ -21,8 +22,9 @@ typedef struct place {
     batch_t *empty[BATCHES_PER_SHARD];
     uint32_t empty_count;
     bool probed;
-    uint64_t told_bytes; /* of the memtable, as the journal's thread knows it */
-    uint64_t idle_us;    /* when idle work is due */
+    bool worked, swollen; /* since the last idle work, and before it */
+    uint64_t told_bytes;  /* of the memtable, as the journal's thread knows it */
+    uint64_t idle_us;     /* when idle work is due */
     void *receiver, *journal;
 } place_t;
 
@@ -86,6 +88,15 @@ static void hand_on(place_t *self, batch_t *batch) {
     pipe_send(self->journal, PIPE_BATCH, batch, 0);
 }
 
+/* After a second without work: what the memtable had in small blocks stays with the process otherwise. */
+static void give_memory_back(place_t *self) {
+    if (!self->worked && self->swollen) {
+        malloc_trim(0);
+    }
+    self->swollen = self->worked;
+    self->worked = false;
+}
+
 /* Does one thing that is due. False: nothing was, or no buffer is empty. */
 static bool work(place_t *self) {
     uint64_t now_us = clock_now_us();
@@ -97,10 +108,12 @@ static bool work(place_t *self) {
     batch_reset(batch);
     status_t status;
     if (idle) {
+        give_memory_back(self);
         status = shard_idle(self->shard, batch, now_us, clock_unix_ms());
         self->idle_us = now_us + (batch->record_count > 0 ? IDLE_AGAIN_US : IDLE_EVERY_US);
     } else {
         status = shard_step(self->shard, batch, now_us, clock_unix_ms());
+        self->worked = true;
     }
     if (status != STATUS_OK) {
         ring_failed("the store cannot be read");

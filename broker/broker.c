@@ -17,6 +17,7 @@
 /* A peer that took no more is tried again after this. */
 #define SEND_AGAIN_US 1000
 #define ERROR_BODY_BYTES_MAX 256
+#define HEARTBEATS_MISSED 3
 #define ERROR_BYTES_MAX (ENVELOPE_OVERHEAD_BYTES + SESSION_BYTES + ERROR_BODY_BYTES_MAX)
 /* The hint with busy and draining: about how long a full buffer takes. */
 #define RETRY_AFTER_MS 20
@@ -541,8 +542,17 @@ uint32_t broker_in_flight(const broker_t *self) {
 
 /* What changes from outside. */
 
-void broker_tick(broker_t *self, uint64_t now_us) {
+/* libzmq does not tell when a connection is closed. When places get scarce, a peer that missed a few heartbeats is
+   taken to be gone; should it be there all the same, it sees by the pong's number that it was forgotten. */
+static uint64_t idle_limit_us(const broker_t *self) {
     uint64_t idle_us = (uint64_t)self->options.peer_idle_ms * 1000;
+    uint64_t missed_us = HEARTBEATS_MISSED * (uint64_t)self->options.heartbeat_ms * 1000;
+    bool scarce = peers_count(self->peers) > self->options.peers_max / 4 * 3;
+    return scarce && missed_us < idle_us ? missed_us : idle_us;
+}
+
+void broker_tick(broker_t *self, uint64_t now_us) {
+    uint64_t idle_us = idle_limit_us(self);
     if (now_us > idle_us) {
         peers_forget_idle(self->peers, now_us - idle_us);
     }

@@ -624,6 +624,22 @@ Test(broker, idle_peers_are_forgotten) {
     cr_assert_neq((answer(), body_number(&tape, "number")), number);
 }
 
+Test(broker, connections_that_were_closed_give_their_places_up_when_places_get_scarce) {
+    char routing_id[16];
+    for (uint32_t i = 0; i < defaults.peers_max; i++) {
+        snprintf(routing_id, sizeof routing_id, "r%u", i);
+        admit(routing_id, OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    }
+    flush();
+    broker_tick(broker, NOW_US + 3 * 5000000); /* three heartbeats, not longer */
+    admit("late", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    (void)answer();
+    assert_text(body_text(&tape, "code"), "busy");
+    broker_tick(broker, NOW_US + 3 * 5000000 + 1);
+    admit("later", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    cr_assert_eq(answer().type, ENVELOPE_PONG);
+}
+
 /* Whatever comes, in flight ends at zero. */
 Test(broker, a_long_random_history_counts_exactly) {
     unsigned seed = 7;

@@ -109,10 +109,23 @@ static int prepare(question_t *self, const arguments_t *arguments) {
     return code;
 }
 
+/* Which fields are wrong, where the answer says so. */
+static void show_errors(span_t body) {
+    char *text = body_to_json(body, NULL);
+    json_t *error = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    const json_t *errors = json_object_get(error, "errors");
+    if (json_array_size(errors) > 0) {
+        output_table(errors, 2);
+    }
+    json_decref(error);
+    free(text);
+}
+
 /* The error on stdout for programs, or as a sentence for people. */
 static int call_failed(const question_t *question, const doran_reply_t *reply, bool json) {
     int code = connect_exit_code(reply->code);
     if (!json || reply->body_bytes == 0) {
+        show_errors(span_of(reply->body, reply->body_bytes));
         return connect_problem(question->address, reply->code, reply->text);
     }
     int shown = body_show(span_of(reply->body, reply->body_bytes), NULL, true);

@@ -4,8 +4,6 @@
  * full it says so and looks again every second; the journal then has one segment left for what was admitted.
  */
 #include <czmq.h>
-#include <linux/ioprio.h>
-#include <sys/syscall.h>
 
 #include "broker/pipe.h"
 #include "broker/ring.h"
@@ -110,16 +108,8 @@ static int work(place_t *self) {
     return applier_due(self->applier) ? 0 : -1;
 }
 
-/* Its large syncs would hold up the journal's small ones, for which everybody waits: the disk serves it when nobody
-   else asks (and after some time all the same). Where the kernel does not know how, latencies are longer, that is all.
-   Not for the processor: this thread must keep up, or writes are refused. */
-static void give_way_at_the_disk(void) {
-    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_IDLE, 0));
-}
-
 void applier_thread_run(struct _zsock_t *control, void *applier_thread) {
     place_t self = {0};
-    give_way_at_the_disk();
     place_open(&self, applier_thread);
     zsock_signal(control, 0);
     zmq_pollitem_t items[] = {{.socket = self.receiver, .events = ZMQ_POLLIN},

@@ -27,6 +27,11 @@ typedef struct shard_options {
     uint64_t session_ms;
     void (*damaged)(span_t kind, span_t key);       /* tells of an actor with a damaged record; NULL: nobody asks */
     const actor_t *(*actor_of)(const kind_t *kind); /* NULL: as in kind.h; else a test's own */
+    /* What holds a handler to TURN_US_MAX; NULL: nothing does. now_us is cheap and asked around every handler; one that
+       took too long by it is undone and run once more under cpu_us, which counts this thread's time only, since it may
+       have been the machine that was slow; if it is again too long, it fails. */
+    uint64_t (*now_us)(void);
+    uint64_t (*cpu_us)(void);
 } shard_options_t;
 
 typedef struct shard_stats { /* since the start, but for the first four */

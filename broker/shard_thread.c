@@ -40,6 +40,8 @@ static void place_open(place_t *self, const shard_thread_t *thread) {
     CHECK(store_reader_open(thread->store, &self->reader) == STATUS_OK, "%s", store_error(thread->store));
     options.reader = self->reader;
     options.damaged = log_damage;
+    options.now_us = clock_now_us;
+    options.cpu_us = clock_cpu_us;
     self->shard = shard_new(&options);
     for (uint32_t i = 0; i < BATCHES_PER_SHARD; i++) {
         self->empty[self->empty_count++] = thread->batches[i];

@@ -51,6 +51,7 @@ enum {
 #define FRAME_COALESCE_BYTES KIB(16) /* envelopes that wait travel together up to this */
 #define VALUE_BYTES_MAX KIB(64)
 #define TURN_BYTES_MAX MIB(1) /* keys and values written plus everything sent by one turn */
+#define TURN_US_MAX 2000      /* processor time of one handler */
 
 /* A key of the store: partition, class, kind NUL key NUL subkey. */
 #define STORE_KEY_BYTES_MAX (1 + 1 + KIND_BYTES_MAX + 1 + KEY_BYTES_MAX + 1 + SUBKEY_BYTES_MAX)

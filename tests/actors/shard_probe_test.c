@@ -23,7 +23,7 @@ static const field_t probe_fields[] = {
 static const record_t record_probe = {
     .name = "probe", .version = 1, .struct_bytes = sizeof(probe_t), .fields = probe_fields, .field_count = 2};
 
-enum { MAKE, PUT, PUT_AND_FAIL, PUT_TOO_MUCH, WRITE_IN_READ, TWO_FAILURES, FAIL_AND_GO_ON, BOTH_DATA, LIST, METHODS };
+enum { MAKE, PUT, PUT_AND_FAIL, PUT_TOO_MUCH, WRITE_IN_READ, TWO_FAILURES, FAIL_AND_GO_ON, BOTH_DATA, LIST, SLOW, METHODS };
 
 #define PROBE_METHOD(name_, flags_)                                                                                    \
     { .name = (name_), .request = &record_probe, .reply = &record_probe, .flags = (flags_) }
@@ -37,6 +37,7 @@ static const method_t probe_methods[METHODS] = {
     [FAIL_AND_GO_ON] = PROBE_METHOD("fail_and_go_on", WRITE),
     [BOTH_DATA] = PROBE_METHOD("both_data", WRITE),
     [LIST] = PROBE_METHOD("list_own", READ),
+    [SLOW] = PROBE_METHOD("slow", WRITE),
 };
 static const kind_t probe_kind = {
     .name = "probe", .state = &record_probe, .methods = probe_methods, .method_count = METHODS};
@@ -112,6 +113,35 @@ static status_t list_own(turn_t *turn, const void *state, const void *request) {
     return status == STATUS_OK ? turn_reply(turn, &reply) : status;
 }
 
+/* Time as the shard's two clocks tell it: a slow turn takes what stands here, by one and by the other. */
+static uint64_t now_us, cpu_us;
+static uint64_t slow_us, slow_cpu_us;
+static uint32_t slow_runs;
+
+static uint64_t test_now_us(void) {
+    return now_us;
+}
+
+static uint64_t test_cpu_us(void) {
+    return cpu_us;
+}
+
+/* Appends a letter to what is stored, so that a run that was not undone shows. */
+static status_t slow(turn_t *turn, const void *state, const void *request) {
+    span_t before;
+    char after[16];
+    (void)state, (void)request;
+    now_us += slow_us;
+    cpu_us += slow_cpu_us;
+    slow_runs++;
+    status_t status = turn_get(turn, span_text("text"), &before);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    int len = snprintf(after, sizeof after, "%.*sx", (int)before.len, (const char *)before.ptr);
+    return turn_put(turn, span_text("text"), span_of(after, (size_t)len));
+}
+
 static const handler_fn handlers[METHODS] = {
     [MAKE] = put,
     [PUT] = put,
@@ -122,6 +152,7 @@ static const handler_fn handlers[METHODS] = {
     [FAIL_AND_GO_ON] = fail_and_go_on,
     [BOTH_DATA] = both_data,
     [LIST] = list_own,
+    [SLOW] = slow,
 };
 static const actor_t actor_probe = {.kind = "probe", .handlers = handlers, .handler_count = METHODS};
 
@@ -133,6 +164,8 @@ static fixture_t fixture;
 
 static void setup(void) {
     fixture.options.actor_of = actor_of_probe;
+    fixture.options.now_us = test_now_us;
+    fixture.options.cpu_us = test_cpu_us;
     fixture_open(&fixture);
 }
 
@@ -177,6 +210,26 @@ Test(shard, a_turn_that_fails_after_it_wrote_leaves_no_trace) {
 Test(shard, a_turn_beyond_its_bounds_leaves_no_trace) {
     make("{\"text\":\"first\"}");
     assert_unchanged("put_too_much", "{\"text\":\"second\"}", ERROR_TEXT("too_large"));
+}
+
+static void assert_slow(uint64_t elapsed_us, uint64_t used_us, const char *answer, uint32_t runs, const char *list) {
+    slow_us = elapsed_us;
+    slow_cpu_us = used_us;
+    slow_runs = 0;
+    assert_is(CALL(.method = "slow"), answer);
+    cr_assert_eq(slow_runs, runs, "%u runs", slow_runs);
+    cr_assert_str_eq(CALL(.method = "list_own"), list);
+}
+
+Test(shard, a_turn_that_takes_too_long_leaves_no_trace) {
+    make("{\"text\":\"\"}");
+    assert_slow(TURN_US_MAX + 1, TURN_US_MAX + 1, ERROR_TEXT("too_large"), 2, "reply {\"text\":\"text= \"}");
+    assert_slow(TURN_US_MAX, TURN_US_MAX, "reply {}", 1, "reply {\"text\":\"text=x \"}");
+}
+
+Test(shard, a_turn_that_had_to_wait_for_the_machine_is_run_again_and_stands_once) {
+    make("{\"text\":\"\"}");
+    assert_slow(TURN_US_MAX + 1, TURN_US_MAX, "reply {}", 2, "reply {\"text\":\"text=x \"}");
 }
 
 /* The first half of a batch stands, also where the turn behind it fails. */

@@ -23,7 +23,19 @@ static const field_t probe_fields[] = {
 static const record_t record_probe = {
     .name = "probe", .version = 1, .struct_bytes = sizeof(probe_t), .fields = probe_fields, .field_count = 2};
 
-enum { MAKE, PUT, PUT_AND_FAIL, PUT_TOO_MUCH, WRITE_IN_READ, TWO_FAILURES, FAIL_AND_GO_ON, BOTH_DATA, LIST, SLOW, METHODS };
+enum {
+    MAKE,
+    PUT,
+    PUT_AND_FAIL,
+    PUT_TOO_MUCH,
+    WRITE_IN_READ,
+    TWO_FAILURES,
+    FAIL_AND_GO_ON,
+    BOTH_DATA,
+    LIST,
+    SLOW,
+    METHODS
+};
 
 #define PROBE_METHOD(name_, flags_)                                                                                    \
     { .name = (name_), .request = &record_probe, .reply = &record_probe, .flags = (flags_) }

@@ -12,8 +12,7 @@ static uint8_t *add(batch_t *batch, const effect_t *effect) {
     return at + sizeof *effect;
 }
 
-void effect_add(batch_t *batch, uint32_t peer, uint64_t peer_number, const envelope_t *envelope) {
-    effect_t effect = {.peer = peer, .peer_number = peer_number};
+void effect_add(batch_t *batch, effect_t effect, const envelope_t *envelope) {
     size_t at = batch->effects_bytes + sizeof effect;
     CHECK(at <= BATCH_EFFECTS_BYTES, "%u bytes of effects", batch->effects_bytes);
     pack_t pack = pack_into(batch->effects + at, BATCH_EFFECTS_BYTES - at);
@@ -23,23 +22,22 @@ void effect_add(batch_t *batch, uint32_t peer, uint64_t peer_number, const envel
     add(batch, &effect);
 }
 
-void effect_add_raw(batch_t *batch, uint32_t peer, span_t bytes) {
-    effect_t effect = {.peer = peer, .bytes = (uint32_t)bytes.len};
-    memcpy(add(batch, &effect), bytes.ptr, bytes.len);
+void effect_add_raw(batch_t *batch, effect_t effect, span_t bytes) {
+    effect.bytes = (uint32_t)bytes.len;
+    uint8_t *at = add(batch, &effect);
+    if (bytes.len > 0) {
+        memcpy(at, bytes.ptr, bytes.len);
+    }
 }
 
-void effect_add_silent(batch_t *batch, uint32_t peer, uint64_t peer_number) {
-    add(batch, &(effect_t){.peer = peer, .peer_number = peer_number});
-}
-
-bool effect_next(span_t *rest, effect_t *effect, span_t *envelope) {
+bool effect_next(span_t *rest, effect_t *effect, span_t *bytes) {
     if (rest->len == 0) {
         return false;
     }
     CHECK(rest->len >= sizeof *effect, "%zu bytes of effects left", rest->len);
     memcpy(effect, rest->ptr, sizeof *effect);
     CHECK(effect->bytes <= rest->len - sizeof *effect, "%u of %zu bytes", effect->bytes, rest->len);
-    *envelope = span_of(rest->ptr + sizeof *effect, effect->bytes);
+    *bytes = span_of(rest->ptr + sizeof *effect, effect->bytes);
     size_t taken = sizeof *effect + effect->bytes;
     *rest = span_of(rest->ptr + taken, rest->len - taken);
     return true;

@@ -42,12 +42,18 @@ static span_t keep(requests_t *self, span_t bytes) {
     return span_of(copy, bytes.len);
 }
 
+size_t request_bytes(const request_t *request) {
+    return request->key.len + request->subject.len + request->trace.len + request->chain.len + request->body.len;
+}
+
 void requests_add(requests_t *self, const request_t *request) {
-    size_t bytes = request->key.len + request->trace.len + request->body.len;
+    size_t bytes = request_bytes(request);
     CHECK(requests_has_room(self, bytes), "%u messages, %u bytes, %zu more", self->count, self->bytes_used, bytes);
     request_t *copy = &self->items[self->count++];
     *copy = *request;
     copy->key = keep(self, request->key);
+    copy->subject = keep(self, request->subject);
     copy->trace = keep(self, request->trace);
+    copy->chain = keep(self, request->chain);
     copy->body = keep(self, request->body);
 }

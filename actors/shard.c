@@ -89,6 +89,10 @@ bool shard_waiting(const shard_t *self) {
 
 /* Answers */
 
+static void answer_silently(batch_t *batch, const request_t *request) {
+    effect_add_raw(batch, effect_answer(request->peer, request->peer_number), (span_t){0});
+}
+
 static void answer(batch_t *batch, const request_t *request, envelope_type_t type, span_t body) {
     envelope_t envelope = {
         .type = (uint8_t)type,
@@ -98,11 +102,11 @@ static void answer(batch_t *batch, const request_t *request, envelope_type_t typ
         .key = request->key,
         .body = body,
     };
-    if (request->type == ENVELOPE_TELL && type == ENVELOPE_REPLY) {
-        effect_add_silent(batch, request->peer, request->peer_number);
+    if (request->type == REQUEST_TELL && type == ENVELOPE_REPLY) {
+        answer_silently(batch, request);
         return;
     }
-    effect_add(batch, request->peer, request->peer_number, &envelope);
+    effect_add(batch, effect_answer(request->peer, request->peer_number), &envelope);
 }
 
 static void answer_error(shard_t *self, batch_t *batch, const request_t *request, status_t status, const char *detail) {
@@ -330,7 +334,7 @@ static bool repeated(shard_t *self, batch_t *batch, const request_t *request) {
         answer(batch, request, type, body);
         break;
     case ANSWERS_STALE:
-        effect_add_silent(batch, request->peer, request->peer_number);
+        answer_silently(batch, request);
         break;
     case ANSWERS_FULL:
         answer_error(self, batch, request, STATUS_BUSY, "The session waits for too many answers here");

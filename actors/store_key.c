@@ -16,6 +16,17 @@ static void append_byte(store_key_t *self, uint8_t byte) {
     append(self, span_of(&byte, 1));
 }
 
+static void append_part(store_key_t *self, span_t bytes) {
+    append(self, bytes);
+    append_byte(self, 0);
+}
+
+static void append_number(store_key_t *self, uint64_t number, int bytes) {
+    for (int i = bytes - 1; i >= 0; i--) {
+        append_byte(self, (uint8_t)(number >> (8 * i)));
+    }
+}
+
 static void begin(store_key_t *self, uint8_t partition, uint8_t class) {
     self->len = 0;
     append_byte(self, partition);
@@ -42,9 +53,66 @@ void store_key_answer(store_key_t *self, uint8_t partition, const uint8_t sessio
     begin(self, partition, 'r');
     append_byte(self, 0);
     append(self, span_of(session, SESSION_BYTES));
-    for (int shift = 56; shift >= 0; shift -= 8) {
-        append_byte(self, (uint8_t)(id >> shift));
-    }
+    append_number(self, id, 8);
+}
+
+void store_key_outbox(store_key_t *self, uint8_t partition, span_t kind, uint8_t to, uint64_t number) {
+    begin(self, partition, 'o');
+    append_part(self, kind);
+    append_byte(self, to);
+    append_number(self, number, 8);
+}
+
+void store_key_acknowledged(store_key_t *self, uint8_t partition, span_t kind, uint8_t to) {
+    begin(self, partition, 'a');
+    append_part(self, kind);
+    append_byte(self, to);
+}
+
+void store_key_consumed(store_key_t *self, uint8_t partition, span_t kind, const uint8_t folder[FOLDER_ID_BYTES],
+                        uint8_t from) {
+    begin(self, partition, 'c');
+    append_part(self, kind);
+    append(self, span_of(folder, FOLDER_ID_BYTES));
+    append_byte(self, from);
+}
+
+void store_key_timer(store_key_t *self, uint8_t partition, uint64_t when_ms, span_t kind, span_t key, span_t method,
+                     span_t tag) {
+    begin(self, partition, 't');
+    append_byte(self, 0);
+    append_number(self, when_ms, 8);
+    append_part(self, kind);
+    append_part(self, key);
+    append_part(self, method);
+    append(self, tag);
+}
+
+void store_key_timer_name(store_key_t *self, uint8_t partition, span_t kind, span_t key, span_t method, span_t tag) {
+    begin(self, partition, 'n');
+    append_part(self, kind);
+    append_part(self, key);
+    append_part(self, method);
+    append(self, tag);
+}
+
+void store_key_dead_letter(store_key_t *self, uint8_t partition, uint64_t when_ms, uint32_t serial) {
+    begin(self, partition, 'd');
+    append_byte(self, 0);
+    append_number(self, when_ms, 8);
+    append_number(self, serial, 4);
+}
+
+void store_key_index(store_key_t *self, uint8_t partition, span_t kind, span_t field, span_t value, span_t key) {
+    begin(self, partition, 'i');
+    append_part(self, kind);
+    append_part(self, field);
+    append_part(self, value);
+    append(self, key);
+}
+
+void store_key_class(store_key_t *self, uint8_t partition, uint8_t class) {
+    begin(self, partition, class);
 }
 
 void store_key_after(store_key_t *self, const store_key_t *prefix) {

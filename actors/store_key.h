@@ -7,6 +7,14 @@
  *   p 's' kind NUL key NUL subkey      an actor's own ordered keys
  *   p 'r' NUL session id               the answer kept for request `id` (8 bytes, big endian) of a client session;
  *                                      id 0 keeps the session's lowest unanswered id
+ *   p 'o' kind NUL to number           outbox: message `number` (8 bytes) of the stream to partition `to` of a kind
+ *   p 'a' kind NUL to                  acknowledged mark of that stream
+ *   p 'c' kind NUL folder from         consumed mark of the stream that comes from partition `from` of a folder (16
+ * bytes) p 't' NUL when kind NUL key NUL method NUL tag    a timer, by its time (8 bytes) p 'n' kind NUL key NUL method
+ * NUL tag             where that timer stands p 'd' NUL when serial              a dead letter, by its time (8 bytes)
+ * and a number (4 bytes) p 'i' kind NUL field NUL value NUL key            an index row
+ *
+ * All numbers are big endian, so that they sort.
  *
  * Kinds and keys contain no NUL, so prefixes never run into one another. Values are cells (cell.h).
  */
@@ -28,6 +36,18 @@ static inline span_t store_key_span(const store_key_t *key) {
 void store_key_head(store_key_t *self, uint8_t partition, span_t kind, span_t key);
 void store_key_sub(store_key_t *self, uint8_t partition, span_t kind, span_t key, span_t subkey);
 void store_key_answer(store_key_t *self, uint8_t partition, const uint8_t session[SESSION_BYTES], uint64_t id);
+void store_key_outbox(store_key_t *self, uint8_t partition, span_t kind, uint8_t to, uint64_t number);
+void store_key_acknowledged(store_key_t *self, uint8_t partition, span_t kind, uint8_t to);
+void store_key_consumed(store_key_t *self, uint8_t partition, span_t kind, const uint8_t folder[FOLDER_ID_BYTES],
+                        uint8_t from);
+void store_key_timer(store_key_t *self, uint8_t partition, uint64_t when_ms, span_t kind, span_t key, span_t method,
+                     span_t tag);
+void store_key_timer_name(store_key_t *self, uint8_t partition, span_t kind, span_t key, span_t method, span_t tag);
+void store_key_dead_letter(store_key_t *self, uint8_t partition, uint64_t when_ms, uint32_t serial);
+/* value has no NUL, and at most INDEX_VALUE_BYTES_MAX. */
+void store_key_index(store_key_t *self, uint8_t partition, span_t kind, span_t field, span_t value, span_t key);
+/* All keys of a class of a partition begin with this. */
+void store_key_class(store_key_t *self, uint8_t partition, uint8_t class);
 /* The first key behind all that begin with these bytes: for the end of a range. CHECKs that there is one. */
 void store_key_after(store_key_t *self, const store_key_t *prefix);
 

@@ -12,6 +12,7 @@
 #define DORAN_ACTORS_TURN_H
 
 #include "actors/kind.h"
+#include "actors/work.h"
 
 /* The head record after this turn. `next` is the struct of the kind's state record; encoded at once, so it may live on
    the handler's stack. */
@@ -26,10 +27,61 @@ MUST_USE status_t turn_del(turn_t *self, span_t subkey);
 typedef bool (*turn_list_fn)(void *context, span_t subkey, span_t value);
 MUST_USE status_t turn_list(turn_t *self, span_t from, span_t to, turn_list_fn each, void *context);
 
-/* The answer: the struct of the method's reply record, encoded at once. A turn without one answers an empty map. */
+/* The actor ends with this turn: no head record any more. Its own keys are the handler's to delete, before. */
+MUST_USE status_t turn_end(turn_t *self);
+
+/* The answer: the struct of the method's reply record, encoded at once. A turn without one answers an empty map. What
+   answers nobody (a message, a timer, a work) goes nowhere. */
 MUST_USE status_t turn_reply(turn_t *self, const void *reply);
-/* The turn fails with this error; returns status. The text may name what was wrong, never a secret. */
+/* The turn fails with this error; returns status. The text may name what was wrong, never a secret. A message or timer
+   that fails is tried again, DELIVERIES_MAX times in all, and then becomes a dead letter: what is part of the business
+   is not a failure there but a message back. */
 MUST_USE status_t turn_fail(turn_t *self, status_t status, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* The answer to this request comes in a later turn of this actor, which needs the token: HOLD_BYTES, in memory of the
+   turn, to be kept in the state. A durable promise: it outlives restarts, and a retry does not run again but waits,
+   too. For requests of clients only: turn_answerable. */
+bool turn_answerable(const turn_t *self);
+span_t turn_hold(turn_t *self);
+/* Answers a request that was held: the reply of this method of this kind, or an error. If nobody waits any more,
+   nothing happens. At most TURN_ANSWERS_MAX in a turn. */
+MUST_USE status_t turn_reply_to(turn_t *self, span_t token, uint32_t method, const void *reply);
+MUST_USE status_t turn_fail_to(turn_t *self, span_t token, status_t status, const char *text);
+
+/* A message to another actor: its method (of ROLE_ACTOR) with the struct of that method's request. Durable, effectively
+   once, in the order of sending for any one receiver. Up to TURN_SENDS_MAX. There is no answer but a message back. */
+MUST_USE status_t turn_send(turn_t *self, const kind_t *kind, span_t key, uint32_t method, const void *request);
+
+/* An event of this actor's kind, to all who subscribe to this actor; the struct of the event's record. */
+MUST_USE status_t turn_publish(turn_t *self, uint32_t event, const void *record);
+/* The peer that asks has this actor's events, from the reply of this turn on; or no longer. */
+void turn_subscribe(turn_t *self);
+void turn_unsubscribe(turn_t *self);
+/* Of the log that seqs count in: changes only when it is replaced by an older copy. */
+uint64_t turn_log_epoch(const turn_t *self);
+
+/* At that time (ms since 1970) this actor gets a message: its own method (of ROLE_ACTOR) with the struct of the
+   method's request. Once, also across restarts; never early, perhaps late. A timer of the same method and tag (up to
+   TIMER_TAG_BYTES_MAX, may be empty) is replaced. Both count as two writes. */
+MUST_USE status_t turn_at(turn_t *self, uint64_t when_ms, uint32_t method, span_t tag, const void *request);
+MUST_USE status_t turn_cancel(turn_t *self, uint32_t method, span_t tag);
+
+/* Starts work off the shard (work.h) once this turn is durable. Its result comes back as a message to this actor's
+   method, whose request record is the result. Volatile: a crash loses it, and a full queue refuses it in silence, so
+   guard it with turn_at. */
+MUST_USE status_t turn_work(turn_t *self, const work_t *work, const void *input, uint32_t method);
+
+/* Of a session actor: the reply of this turn, a session_opened, makes its handle valid for the peer that asks. */
+void turn_grant(turn_t *self);
+/* Handles that this actor opened (a session), or that were opened for it (a user), end, with their subscriptions. */
+MUST_USE status_t turn_end_handles(turn_t *self);
+
+/* Who caused this turn. The address of the actor that sent the message; both absent if it was none. The key of the user
+   on whose behalf a client, or the actor, asks; absent if nobody's. Roles of the caller: ROLE_ACTOR, with the user's if
+   there is one, for messages. */
+void turn_sender(const turn_t *self, span_t *kind, span_t *key);
+span_t turn_user(const turn_t *self);
+uint32_t turn_roles(const turn_t *self);
 
 /* Key of the actor, and version of its head record: as it is now, that is one more after turn_state. 0: none yet. */
 span_t turn_key(const turn_t *self);

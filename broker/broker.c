@@ -274,7 +274,7 @@ static refusal_t admit_to_shards(broker_t *self, const arrival_t *arrival, const
         first = request->partition % self->options.shards;
         count = 1;
     }
-    size_t bytes = request->key.len + request->trace.len + request->body.len;
+    size_t bytes = request_bytes(request);
     if (!has_room(self, arrival->peer, first, count, bytes)) {
         return refuse(STATUS_BUSY, NULL);
     }
@@ -293,7 +293,7 @@ static refusal_t admit_request(broker_t *self, const arrival_t *arrival, const e
                          .lowest_unanswered = envelope->lowest_unanswered,
                          .received_us = arrival->now_us,
                          .roles = peer->roles,
-                         .type = envelope->type,
+                         .type = envelope->type == ENVELOPE_TELL ? REQUEST_TELL : REQUEST_CALL,
                          .hops = envelope->hops,
                          .trace = envelope->trace,
                          .body = envelope->body};
@@ -469,7 +469,7 @@ void broker_forward(broker_t *self, const batch_t *batch, uint64_t now_us) {
     span_t rest = span_of(batch->effects, batch->effects_bytes), bytes;
     effect_t effect;
     while (effect_next(&rest, &effect, &bytes)) {
-        if (effect.peer == EFFECT_FIGURES) {
+        if (effect.type == EFFECT_FIGURES) {
             shard_stats_t figures;
             CHECK(bytes.len == sizeof figures, "figures of %zu bytes", bytes.len);
             memcpy(&figures, bytes.ptr, sizeof figures);

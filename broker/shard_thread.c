@@ -77,7 +77,7 @@ static void receive(place_t *self) {
 static void hand_on(place_t *self, batch_t *batch) {
     if (self->probed) {
         shard_stats_t stats = shard_stats(self->shard);
-        effect_add_raw(batch, EFFECT_FIGURES, span_of(&stats, sizeof stats));
+        effect_add_raw(batch, (effect_t){.type = EFFECT_FIGURES}, span_of(&stats, sizeof stats));
         batch->probe = true;
         self->probed = false;
     }

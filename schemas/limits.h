@@ -40,6 +40,22 @@ enum {
     ANSWERS_PER_SESSION_MAX = 1024, /* kept by one partition */
     ANSWERS_TRIMMED_MAX = 64,       /* dropped by one turn */
 
+    /* What else a turn may do (DESIGN §4). */
+    TURN_SENDS_MAX = 64,   /* messages to other actors */
+    TURN_EVENTS_MAX = 64,  /* events published */
+    TURN_WORKS_MAX = 4,    /* orders of work off the shard */
+    TURN_ANSWERS_MAX = 16, /* holds answered */
+    TIMER_TAG_BYTES_MAX = 100,
+    HOLD_BYTES = 40,
+
+    /* Streams between actors. */
+    FOLDER_ID_BYTES = 16,
+    STREAM_WINDOW = 256, /* messages of one stream that were handed on and are not yet consumed */
+    DELIVERIES_MAX = 5,  /* of one message or timer that fails; then it is a dead letter */
+    CHAIN_MAX = 8,       /* addresses that a message remembers when it comes near HOPS_MAX */
+    INDEXED_FIELDS_MAX = 8,
+    INDEX_VALUE_BYTES_MAX = 64, /* of a text; what is longer is found by its beginning */
+
     /* The ring (DESIGN §2). */
     BATCHES_PER_SHARD = 8,         /* buffers on the way shard → journal → broker → shard */
     REQUEST_BATCHES_PER_SHARD = 8, /* buffers on the way broker → shard → journal → broker */

@@ -16,6 +16,11 @@ int kind_find(span_t name) {
     return -1;
 }
 
+const kind_t *kind_of(span_t name) {
+    int index = kind_find(name);
+    return index < 0 ? NULL : &kinds[index];
+}
+
 static const method_t *method_find(const kind_t *kind, span_t name) {
     for (uint32_t i = 0; i < kind->method_count; i++) {
         if (span_equal(name, span_text(kind->methods[i].name))) {
@@ -64,6 +69,7 @@ static const char *check_bounds(const field_t *field, const void *value) {
     case FIELD_TEXT:
     case FIELD_BYTES:
     case FIELD_ANY:
+    case FIELD_LIST:
         return check_span(field, *(const span_t *)value);
     case FIELD_ENUM:
         return *(const uint32_t *)value < field->enumeration->count ? NULL : "not_a_value";
@@ -104,6 +110,8 @@ static bool fits_type(field_type_t field, token_type_t token) {
         return token == TOKEN_BINARY;
     case FIELD_ANY:
         return true;
+    case FIELD_LIST:
+        return token == TOKEN_ARRAY;
     }
     return false;
 }
@@ -134,6 +142,7 @@ static const char *read_value(const field_t *field, const tape_t *tape, uint32_t
     case FIELD_ENUM:
         return read_enum(field->enumeration, token, value);
     case FIELD_ANY:
+    case FIELD_LIST:
         *(span_t *)value = tape_raw(tape, index);
         return NULL;
     }
@@ -162,6 +171,7 @@ static void write_value(const field_t *field, const void *value, pack_t *pack) {
         pack_cstring(pack, field->enumeration->values[*(const uint32_t *)value]);
         return;
     case FIELD_ANY:
+    case FIELD_LIST:
         pack_raw(pack, *(const span_t *)value);
         return;
     }
@@ -279,7 +289,7 @@ void record_redact(const record_t *self, const tape_t *tape, uint32_t token, pac
 static const char *const type_texts[] = {
     [FIELD_BOOL] = "true or false", [FIELD_U64] = "a whole number", [FIELD_I64] = "a whole number",
     [FIELD_TIME] = "a time in ms",  [FIELD_TEXT] = "text",          [FIELD_BYTES] = "bytes",
-    [FIELD_ENUM] = "text",          [FIELD_ANY] = "a value",
+    [FIELD_ENUM] = "text",          [FIELD_ANY] = "a value",        [FIELD_LIST] = "a list",
 };
 
 typedef enum detail_kind { DETAIL_PLAIN, DETAIL_MIN, DETAIL_MAX, DETAIL_TYPE, DETAIL_VALUES } detail_kind_t;

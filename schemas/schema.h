@@ -23,12 +23,15 @@ typedef enum field_type {
     FIELD_BYTES, /* min and max are bytes */
     FIELD_ENUM,  /* text on the wire, index in the struct */
     FIELD_ANY,   /* any msgpack value, raw; max is bytes */
+    FIELD_LIST,  /* array of records (element); min and max are elements. Raw in the struct, checked; see list.h */
 } field_type_t;
 
 enum field_flags {
     OPTIONAL = 0,
     REQUIRED = 1 << 0,
     SECRET = 1 << 1, /* never printed: shown as *** */
+    INDEX = 1 << 2,  /* of a kind's state: the runtime keeps rows by which actors are found (DESIGN §7.2); not for raw
+                        values; at most INDEXED_FIELDS_MAX of a record */
 };
 
 typedef struct enumeration {
@@ -37,6 +40,8 @@ typedef struct enumeration {
     uint32_t count;
 } enumeration_t;
 
+typedef struct record record_t;
+
 typedef struct field {
     const char *name;
     field_type_t type;
@@ -44,24 +49,30 @@ typedef struct field {
     uint64_t min, max;
     uint32_t flags;
     const enumeration_t *enumeration; /* FIELD_ENUM */
+    const record_t *element;          /* FIELD_LIST */
     const char *text;                 /* what it means */
 } field_t;
 
-typedef struct record {
+struct record {
     const char *name;
     uint32_t version;
     uint32_t struct_bytes;
     const field_t *fields;
     uint32_t field_count;
     const char *text;
-} record_t;
+};
 
-/* Who may call a method: the roles of keys (DESIGN §5). */
+/* Who may call a method (DESIGN §5): roles of keys; roles of people, whose handle a message carries, in place of the
+   key's; and the actors themselves, by messages, timers and work. */
 enum role {
     ROLE_GATEWAY = 1 << 0,
     ROLE_SERVICE = 1 << 1,
     ROLE_OPERATOR = 1 << 2,
-    ROLE_ANY = ROLE_GATEWAY | ROLE_SERVICE | ROLE_OPERATOR,
+    ROLE_USER = 1 << 3,
+    ROLE_ADMIN = 1 << 4, /* a person; has ROLE_USER too */
+    ROLE_ACTOR = 1 << 5,
+    ROLE_KEYS = ROLE_GATEWAY | ROLE_SERVICE | ROLE_OPERATOR,
+    ROLE_ANY = ROLE_KEYS | ROLE_USER | ROLE_ADMIN,
 };
 
 enum method_flags {
@@ -69,6 +80,8 @@ enum method_flags {
     WRITE = 1 << 0,  /* may change state: refused while storage is full */
     CREATE = 1 << 1, /* brings an actor into being; implies WRITE */
     QUERY = 1 << 2,  /* takes a kind and no key; every shard answers (DESIGN §7.3) */
+    UPSERT = 1 << 3, /* runs whether the actor exists (state) or not (state NULL), and may bring it into being; implies
+                        WRITE. With CREATE: the key may be empty, and is made */
 };
 
 typedef struct method {
@@ -80,11 +93,20 @@ typedef struct method {
     const char *text;
 } method_t;
 
+/* What an actor publishes. Its record has a field `seq`; in the body log_epoch stands before the record's fields. */
+typedef struct event {
+    const char *name;
+    const record_t *record;
+    const char *text;
+} event_t;
+
 typedef struct kind {
     const char *name;
     const record_t *state; /* the head record; NULL: the kind keeps none */
     const method_t *methods;
     uint32_t method_count;
+    const event_t *events;
+    uint32_t event_count;
     const char *text;
 } kind_t;
 
@@ -95,6 +117,8 @@ extern const kind_t runtime_kind;
 
 /* Index in kinds[], or -1. */
 int kind_find(span_t name);
+/* The same as a pointer, or NULL. */
+const kind_t *kind_of(span_t name);
 /* The method of that name of this kind, or of the runtime, or NULL. */
 const method_t *kind_method(const kind_t *kind, span_t name);
 

@@ -37,19 +37,19 @@ static envelope_t decoded(span_t bytes) {
 Test(effect, one_that_does_not_fit_stops_the_program, .signal = SIGABRT) {
     envelope_t envelope = reply(1);
     batch->effects_bytes = BATCH_EFFECTS_BYTES - sizeof(effect_t) - 16;
-    effect_add(batch, 1, 1, &envelope);
+    effect_add(batch, effect_answer(1, 1), &envelope);
 }
 
 Test(effect, a_silent_one_that_does_not_fit_stops_the_program, .signal = SIGABRT) {
     batch->effects_bytes = BATCH_EFFECTS_BYTES - sizeof(effect_t) + 1;
-    effect_add_silent(batch, 1, 1);
+    effect_add_raw(batch, effect_answer(1, 1), (span_t){0});
 }
 
 Test(effect, a_cut_one_stops_the_program, .signal = SIGABRT) {
     envelope_t envelope = reply(1);
     effect_t effect;
     span_t bytes, rest;
-    effect_add(batch, 1, 1, &envelope);
+    effect_add(batch, effect_answer(1, 1), &envelope);
     rest = span_of(batch->effects, batch->effects_bytes - 1);
     effect_next(&rest, &effect, &bytes);
 }
@@ -62,7 +62,7 @@ Test(effect, none_are_none) {
 
 Test(effect, the_last_place_is_used) {
     batch->effects_bytes = BATCH_EFFECTS_BYTES - sizeof(effect_t);
-    effect_add_silent(batch, 1, 1);
+    effect_add_raw(batch, effect_answer(1, 1), (span_t){0});
     cr_assert_eq(batch->effects_bytes, BATCH_EFFECTS_BYTES);
 }
 
@@ -70,10 +70,10 @@ Test(effect, they_come_back_in_order) {
     envelope_t first = reply(11), third = reply(33);
     span_t rest, bytes;
     effect_t effect;
-    effect_add(batch, 1, 100, &first);
-    effect_add_silent(batch, 2, 200);
-    effect_add(batch, 3, 300, &third);
-    effect_add_raw(batch, EFFECT_FIGURES, span_text("figures"));
+    effect_add(batch, effect_answer(1, 100), &first);
+    effect_add_raw(batch, effect_answer(2, 200), (span_t){0});
+    effect_add(batch, effect_answer(3, 300), &third);
+    effect_add_raw(batch, (effect_t){.type = EFFECT_FIGURES}, span_text("figures"));
     cr_assert_eq(batch->effect_count, 4);
     rest = effects();
     cr_assert(effect_next(&rest, &effect, &bytes) && effect.peer == 1 && effect.peer_number == 100);
@@ -82,7 +82,7 @@ Test(effect, they_come_back_in_order) {
     cr_assert_eq(bytes.len, 0);
     cr_assert(effect_next(&rest, &effect, &bytes) && effect.peer == 3 && effect.peer_number == 300);
     cr_assert_eq(decoded(bytes).id, 33);
-    cr_assert(effect_next(&rest, &effect, &bytes) && effect.peer == EFFECT_FIGURES);
+    cr_assert(effect_next(&rest, &effect, &bytes) && effect.type == EFFECT_FIGURES);
     cr_assert(span_equal(bytes, span_text("figures")));
     cr_assert_not(effect_next(&rest, &effect, &bytes));
 }
@@ -98,5 +98,5 @@ Test(effect, the_largest_answer_of_a_turn_fits_where_a_batch_has_room) {
     envelope.body = pack_bytes(&pack);
     batch->effects_bytes = BATCH_EFFECTS_BYTES - TURN_EFFECTS_BYTES_MAX;
     cr_assert(batch_has_room(batch));
-    effect_add(batch, 1, 1, &envelope);
+    effect_add(batch, effect_answer(1, 1), &envelope);
 }

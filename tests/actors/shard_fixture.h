@@ -240,7 +240,8 @@ static inline void fixture_collect(fixture_t *self, const batch_t *batch) {
     uint32_t count = 0;
     effect_t effect;
     for (; effect_next(&rest, &effect, &bytes); count++) {
-        cr_assert(effect.peer == 7 && effect.peer_number >= 1 && effect.peer_number <= self->tickets);
+        cr_assert(effect.type == EFFECT_ANSWER && effect.peer == 7 && effect.peer_number >= 1 &&
+                  effect.peer_number <= self->tickets);
         outcome_t *outcome = &self->outcomes[effect.peer_number];
         cr_assert_null(outcome->text, "request %lu ended twice", (unsigned long)effect.peer_number);
         outcome->text = bytes.len == 0 ? strdup("silent") : fixture_text(self, outcome, bytes);
@@ -313,7 +314,7 @@ static inline request_t fixture_request(const call_t *call) {
                          .kind = kind,
                          .method = kind_method(kind, span_text(call->method)),
                          .roles = ROLE_OPERATOR,
-                         .type = call->tell ? ENVELOPE_TELL : ENVELOPE_REQUEST};
+                         .type = call->tell ? REQUEST_TELL : REQUEST_CALL};
     cr_assert_not_null(request.method, "%s", call->method);
     if (call->key != NULL) {
         request.key = span_text(call->key);
@@ -355,7 +356,7 @@ static inline uint64_t fixture_send_to(fixture_t *self, uint16_t shard, const ca
     request_t request = fixture_request(call);
     request.body = fixture_body(call, bytes, sizeof bytes);
     request.peer_number = fixture_ticket(self, &request);
-    if (self->open[shard] != NULL && !requests_has_room(self->open[shard], request.key.len + request.body.len)) {
+    if (self->open[shard] != NULL && !requests_has_room(self->open[shard], request_bytes(&request))) {
         fixture_give(self, shard);
     }
     while (self->inside[shard] == REQUEST_BATCHES_PER_SHARD) {

@@ -126,11 +126,11 @@ static inline void serve(requests_t *requests) {
     batch_reset(batch);
     for (uint32_t i = 0; i < requests->count; i++) {
         const request_t *request = &requests->items[i];
-        if (request->type == ENVELOPE_TELL) {
-            effect_add_silent(batch, request->peer, request->peer_number);
+        if (request->type == REQUEST_TELL) {
+            effect_add_raw(batch, effect_answer(request->peer, request->peer_number), (span_t){0});
         } else {
             effect_add(
-                batch, request->peer, request->peer_number,
+                batch, effect_answer(request->peer, request->peer_number),
                 &(envelope_t){.type = ENVELOPE_REPLY,
                               .id = request->id,
                               .session = request->has_session ? span_of(request->session, SESSION_BYTES) : (span_t){0},
@@ -165,7 +165,7 @@ static inline void tell_shard(uint16_t id, uint64_t handled) {
     shard_stats_t stats = {
         .id = id, .mailbox = 1, .resident = 2, .memtable_bytes = 3, .handled = handled, .wait_p99_us = 5};
     batch_reset(batch);
-    effect_add_raw(batch, EFFECT_FIGURES, span_of(&stats, sizeof stats));
+    effect_add_raw(batch, (effect_t){.type = EFFECT_FIGURES}, span_of(&stats, sizeof stats));
     broker_forward(broker, batch, NOW_US + 2000000);
 }
 

@@ -480,7 +480,7 @@ Test(broker, a_request_reaches_its_shard_whole_and_its_answer_comes_back) {
     cr_assert_str_eq(item->kind->name, "echo");
     cr_assert_str_eq(item->method->name, "echo");
     cr_assert_eq(item->roles, ROLE_OPERATOR);
-    cr_assert_eq(item->type, ENVELOPE_REQUEST);
+    cr_assert_eq(item->type, REQUEST_CALL);
     cr_assert_eq(item->hops, 2);
     cr_assert_eq(item->partition, address_partition(span_text("echo"), span_text("a")));
     cr_assert(item->has_session);

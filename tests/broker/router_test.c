@@ -34,7 +34,7 @@ static void answer_requests(requests_t *requests) {
     batch->shard = requests->shard;
     for (uint32_t i = 0; i < requests->count; i++) {
         const request_t *request = &requests->items[i];
-        effect_add(batch, request->peer, request->peer_number,
+        effect_add(batch, effect_answer(request->peer, request->peer_number),
                    &(envelope_t){.type = ENVELOPE_REPLY, .id = request->id, .body = request->body});
     }
     batch->finished[batch->finished_count++] = requests;
@@ -44,7 +44,7 @@ static void answer_requests(requests_t *requests) {
 static void answer_probe(uint16_t shard) {
     shard_stats_t stats = {.id = shard, .handled = 1};
     batch_t *batch = batch_new(shard);
-    effect_add_raw(batch, EFFECT_FIGURES, span_of(&stats, sizeof stats));
+    effect_add_raw(batch, (effect_t){.type = EFFECT_FIGURES}, span_of(&stats, sizeof stats));
     pipe_send(to_broker, PIPE_BATCH, batch, 0);
     pipe_send(to_broker, PIPE_FIGURES, calloc(1, sizeof(figures_t)), 0);
 }

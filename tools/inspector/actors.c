@@ -11,9 +11,8 @@
 #include "tools/inspector/output.h"
 
 /* The kind in front of the slash; NULL: this program does not know it, the server may. */
-static const kind_t *kind_of(const char *address) {
-    int index = kind_find(span_of(address, strcspn(address, "/")));
-    return index < 0 ? NULL : &kinds[index];
+static const kind_t *kind_at(const char *address) {
+    return kind_of(span_of(address, strcspn(address, "/")));
 }
 
 static bool is_address(const char *text) {
@@ -31,7 +30,7 @@ static int show_reply(const char *address, span_t body, bool json) {
     token_t tokens[ELEMENTS_MAX];
     tape_t tape = {.tokens = tokens, .capacity = ELEMENTS_MAX};
     show_reply_t reply;
-    const kind_t *kind = kind_of(address);
+    const kind_t *kind = kind_at(address);
     char *state = NULL, *text = NULL;
     if (tape_read_whole(&tape, body) != STATUS_OK ||
         record_decode(&record_show_reply, &tape, 0, FROM_WIRE, &reply, NULL) != STATUS_OK ||
@@ -97,7 +96,7 @@ static int prepare(question_t *self, const arguments_t *arguments) {
     if (!is_address(arguments->words[0])) {
         return WRONG_USAGE;
     }
-    const kind_t *kind = kind_of(arguments->words[0]);
+    const kind_t *kind = kind_at(arguments->words[0]);
     *self = (question_t){.address = arguments->words[0], .method_name = arguments->words[1]};
     self->method = kind != NULL ? kind_method(kind, span_text(self->method_name)) : NULL;
     int code = permit(self, arguments->write);

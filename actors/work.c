@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of works. */
+#include "actors/work.h"
+
+const work_t *const works[] = {NULL};
+
+const work_t *work_find(span_t name) {
+    for (const work_t *const *work = works; *work != NULL; work++) {
+        if (span_equal(name, span_text((*work)->name))) {
+            return *work;
+        }
+    }
+    return NULL;
+}

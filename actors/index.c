@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows are compared field by field: a change of one field deletes one row and writes one, and a turn that changes no
+ * indexed field writes none.
+ */
+#include "actors/index.h"
+
+#include "actors/cell.h"
+
+bool index_possible(field_type_t type) {
+    switch (type) {
+    case FIELD_BOOL:
+    case FIELD_U64:
+    case FIELD_I64:
+    case FIELD_TIME:
+    case FIELD_TEXT:
+    case FIELD_ENUM:
+        return true;
+    case FIELD_BYTES:
+    case FIELD_ANY:
+    case FIELD_LIST:
+        return false;
+    }
+    return false;
+}
+
+static void set_text(index_value_t *bytes, span_t text) {
+    const uint8_t *nul = text.len == 0 ? NULL : memchr(text.ptr, 0, text.len);
+    size_t len = nul == NULL ? text.len : (size_t)(nul - text.ptr);
+    if (len > INDEX_VALUE_BYTES_MAX) {
+        len = INDEX_VALUE_BYTES_MAX;
+        while (len > 0 && (text.ptr[len] & 0xc0) == 0x80) { /* inside a character */
+            len--;
+        }
+    }
+    bytes->len = len;
+    if (len > 0) {
+        memcpy(bytes->bytes, text.ptr, len);
+    }
+}
+
+static void set_number(index_value_t *bytes, uint64_t number) {
+    static const char digits[] = "0123456789abcdef";
+    bytes->len = 2 * sizeof number;
+    for (size_t i = bytes->len; i-- > 0; number >>= 4) {
+        bytes->bytes[i] = (uint8_t)digits[number & 0xf];
+    }
+}
+
+void index_value(const field_t *field, const void *value, index_value_t *bytes) {
+    CHECK(index_possible(field->type), "%s cannot be indexed", field->name);
+    switch (field->type) {
+    case FIELD_BOOL:
+        set_text(bytes, span_text(*(const bool *)value ? "true" : "false"));
+        return;
+    case FIELD_U64:
+    case FIELD_TIME:
+        set_number(bytes, *(const uint64_t *)value);
+        return;
+    case FIELD_I64:
+        set_number(bytes, *(const uint64_t *)value ^ UINT64_C(1) << 63);
+        return;
+    case FIELD_TEXT:
+        set_text(bytes, *(const span_t *)value);
+        return;
+    case FIELD_ENUM:
+        set_text(bytes, span_text(field->enumeration->values[*(const uint32_t *)value]));
+        return;
+    case FIELD_BYTES:
+    case FIELD_ANY:
+    case FIELD_LIST:
+        return;
+    }
+}
+
+bool index_any(const record_t *record) {
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        if ((record->fields[i].flags & INDEX) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void index_keys(const record_t *record, const void *state, uint8_t partition, span_t kind, span_t key,
+                index_keys_t *keys) {
+    uint32_t indexed = 0;
+    index_value_t value;
+    for (uint32_t i = 0; i < INDEXED_FIELDS_MAX; i++) {
+        keys->keys[i].len = 0;
+    }
+    for (uint32_t i = 0; state != NULL && i < record->field_count; i++) {
+        const field_t *field = &record->fields[i];
+        if ((field->flags & INDEX) == 0) {
+            continue;
+        }
+        CHECK(indexed < INDEXED_FIELDS_MAX, "%s has more than %d indexed fields", record->name, INDEXED_FIELDS_MAX);
+        if (record_has(state, i)) {
+            index_value(field, (const uint8_t *)state + field->offset, &value);
+            store_key_index(&keys->keys[indexed], partition, kind, span_text(field->name),
+                            span_of(value.bytes, value.len), key);
+        }
+        indexed++;
+    }
+}
+
+void index_put(writer_t *writer, span_t row) {
+    uint8_t cell[CELL_HEADER_BYTES];
+    cell_seal(cell, row, 0, 0, 0);
+    writer_put(writer, row, span_of(cell, sizeof cell));
+}
+
+void index_update(writer_t *writer, const index_keys_t *before, const index_keys_t *after) {
+    for (uint32_t i = 0; i < INDEXED_FIELDS_MAX; i++) {
+        span_t old = store_key_span(&before->keys[i]), next = store_key_span(&after->keys[i]);
+        if (span_equal(old, next)) {
+            continue;
+        }
+        if (old.len > 0) {
+            writer_delete(writer, old);
+        }
+        if (next.len > 0) {
+            index_put(writer, next);
+        }
+    }
+}

@@ -47,6 +47,7 @@ enum {
     TURN_ANSWERS_MAX = 16, /* holds answered */
     TIMER_TAG_BYTES_MAX = 100,
     HOLD_BYTES = 40,
+    HELD_MAX = 65536, /* requests of one shard that wait for an answer of a later turn */
 
     /* Streams between actors. */
     FOLDER_ID_BYTES = 16,

@@ -17,7 +17,11 @@
 #include <uthash.h>
 #include <utlist.h>
 
-enum { TRIM_COUNT = 16 };
+enum {
+    TRIM_COUNT = 16,
+    FLAGS_SHIFT = 4, /* in a row's first byte, above the type */
+    TYPE_MASK = (1 << FLAGS_SHIFT) - 1,
+};
 
 typedef struct place {
     uint8_t partition;
@@ -106,22 +110,22 @@ static status_t entry_load(const answers_t *self, entry_t *entry) {
     return STATUS_OK;
 }
 
-static place_t place_of(const request_t *request) {
-    place_t place = {.partition = request->partition};
-    memcpy(place.session, request->session, SESSION_BYTES);
+static place_t place_of(uint8_t partition, const uint8_t session[SESSION_BYTES]) {
+    place_t place = {.partition = partition};
+    memcpy(place.session, session, SESSION_BYTES);
     return place;
 }
 
-static entry_t *find(answers_t *self, const request_t *request) {
-    place_t place = place_of(request);
+static entry_t *find(const answers_t *self, const place_t *place) {
     entry_t *entry;
-    HASH_FIND(hh, self->by_place, &place, sizeof place, entry);
+    HASH_FIND(hh, self->by_place, place, sizeof *place, entry);
     return entry;
 }
 
 /* The entry of the request's place, read from the rows if it is not in memory. */
 static status_t entry_of(answers_t *self, const request_t *request, entry_t **found) {
-    entry_t *entry = find(self, request);
+    place_t place = place_of(request->partition, request->session);
+    entry_t *entry = find(self, &place);
     if (entry != NULL) {
         DL_DELETE(self->by_use, entry);
         DL_APPEND(self->by_use, entry);
@@ -130,7 +134,7 @@ static status_t entry_of(answers_t *self, const request_t *request, entry_t **fo
     }
     entry = calloc(1, sizeof *entry);
     CHECK(entry != NULL, "out of memory");
-    entry->place = place_of(request);
+    entry->place = place;
     entry->trimmed = 1;
     if (entry_load(self, entry) != STATUS_OK) {
         free(entry);
@@ -146,22 +150,38 @@ static status_t entry_of(answers_t *self, const request_t *request, entry_t **fo
     return STATUS_OK;
 }
 
-static status_t find_kept(const answers_t *self, const request_t *request, answers_verdict_t *verdict, uint8_t *type,
-                          span_t *body) {
-    store_key_t key;
+/* Reads the row of an answer. type 0 and an absent body: there is none. */
+static status_t read_row(const answers_t *self, const store_key_t *key, answer_t *answer) {
     span_t value;
     cell_t cell;
-    store_key_answer(&key, request->partition, request->session, request->id);
-    status_t status = view_get(self->view, store_key_span(&key), &value);
-    if (status != STATUS_OK || value.ptr == NULL) {
+    status_t status = view_get(self->view, store_key_span(key), &value);
+    if (status != STATUS_OK) {
         return status;
     }
-    if (!cell_open(&cell, store_key_span(&key), value) || cell.body.len < 1) {
+    *answer = (answer_t){0};
+    if (value.ptr == NULL) {
+        return STATUS_OK;
+    }
+    if (!cell_open(&cell, store_key_span(key), value) || cell.body.len < 1) {
         return STATUS_INTERNAL;
     }
-    *verdict = ANSWERS_KEPT;
-    *type = cell.body.ptr[0];
-    *body = span_of(cell.body.ptr + 1, cell.body.len - 1);
+    answer->type = cell.body.ptr[0] & TYPE_MASK;
+    answer->flags = cell.body.ptr[0] >> FLAGS_SHIFT;
+    answer->body = span_of(cell.body.ptr + 1, cell.body.len - 1);
+    bool pending = answer->type == 0;
+    return pending && (answer->flags != 0 || answer->body.len > 0) ? STATUS_INTERNAL : STATUS_OK;
+}
+
+static status_t find_kept(const answers_t *self, const request_t *request, answers_verdict_t *verdict, answer_t *kept) {
+    store_key_t key;
+    answer_t answer;
+    store_key_answer(&key, request->partition, request->session, request->id);
+    status_t status = read_row(self, &key, &answer);
+    if (status != STATUS_OK || answer.body.ptr == NULL) {
+        return status;
+    }
+    *verdict = answer.type == 0 ? ANSWERS_PENDING : ANSWERS_KEPT;
+    *kept = answer;
     return STATUS_OK;
 }
 
@@ -169,6 +189,18 @@ static status_t find_kept(const answers_t *self, const request_t *request, answe
 static span_t row(answers_t *self, const store_key_t *key, size_t body_bytes) {
     cell_seal(self->scratch, store_key_span(key), 0, 0, body_bytes);
     return span_of(self->scratch, CELL_HEADER_BYTES + body_bytes);
+}
+
+static span_t answer_row(answers_t *self, const store_key_t *key, const answer_t *answer) {
+    uint8_t *body = self->scratch + CELL_HEADER_BYTES;
+    CHECK(answer->type <= TYPE_MASK && answer->flags <= TYPE_MASK, "type %u, flags %u", answer->type, answer->flags);
+    CHECK(answer->type != 0 || (answer->flags == 0 && answer->body.len == 0), "a pending answer says something");
+    CHECK(answer->body.len <= ENVELOPE_BYTES_MAX, "%zu bytes", answer->body.len);
+    body[0] = (uint8_t)(answer->type | answer->flags << FLAGS_SHIFT);
+    if (answer->body.len > 0) {
+        memcpy(body + 1, answer->body.ptr, answer->body.len);
+    }
+    return row(self, key, 1 + answer->body.len);
 }
 
 /* Deletes the rows below entry->lowest, at most ANSWERS_TRIMMED_MAX, and keeps the mark. */
@@ -201,7 +233,7 @@ static void trim(answers_t *self, writer_t *writer, entry_t *entry) {
 }
 
 status_t answers_check(answers_t *self, writer_t *writer, const request_t *request, answers_verdict_t *verdict,
-                       uint8_t *type, span_t *body) {
+                       answer_t *kept) {
     entry_t *entry;
     CHECK(request->has_session && request->id > 0, "id %llu", (unsigned long long)request->id);
     if (entry_of(self, request, &entry) != STATUS_OK) {
@@ -216,8 +248,8 @@ status_t answers_check(answers_t *self, writer_t *writer, const request_t *reque
         return STATUS_OK;
     }
     if (request->id <= entry->highest) {
-        status_t status = find_kept(self, request, verdict, type, body);
-        if (status != STATUS_OK || *verdict == ANSWERS_KEPT) {
+        status_t status = find_kept(self, request, verdict, kept);
+        if (status != STATUS_OK || *verdict != ANSWERS_NEW) {
             return status;
         }
     }
@@ -230,22 +262,58 @@ status_t answers_check(answers_t *self, writer_t *writer, const request_t *reque
     return STATUS_OK;
 }
 
-void answers_keep(answers_t *self, writer_t *writer, const request_t *request, uint8_t type, span_t body) {
+void answers_keep(answers_t *self, writer_t *writer, const request_t *request, const answer_t *answer) {
     store_key_t key;
-    entry_t *entry = find(self, request);
+    place_t place = place_of(request->partition, request->session);
+    entry_t *entry = find(self, &place);
     CHECK(entry != NULL, "nobody checked request %llu", (unsigned long long)request->id);
     if (entry->count >= TRIM_COUNT && entry->lowest >= entry->trimmed + TRIM_COUNT) {
         trim(self, writer, entry);
     }
-    CHECK(body.len <= ENVELOPE_BYTES_MAX, "%zu bytes", body.len);
-    self->scratch[CELL_HEADER_BYTES] = type;
-    memcpy(self->scratch + CELL_HEADER_BYTES + 1, body.ptr, body.len);
     store_key_answer(&key, request->partition, request->session, request->id);
-    writer_put_fresh(writer, store_key_span(&key), row(self, &key, 1 + body.len));
+    writer_put_fresh(writer, store_key_span(&key), answer_row(self, &key, answer));
     entry->count++;
     if (request->id > entry->highest) {
         entry->highest = request->id;
     }
+}
+
+/* The lowest id of the place that may have a row: as the client told, or as far as the mark says. */
+static status_t lowest_of(const answers_t *self, const place_t *place, uint64_t *lowest) {
+    const entry_t *entry = find(self, place);
+    store_key_t key;
+    span_t value;
+    if (entry != NULL) {
+        *lowest = entry->lowest;
+        return STATUS_OK;
+    }
+    store_key_answer(&key, place->partition, place->session, 0);
+    status_t status = view_get(self->view, store_key_span(&key), &value);
+    if (status != STATUS_OK || value.ptr == NULL) {
+        *lowest = 0;
+        return status;
+    }
+    return open_mark(store_key_span(&key), value, lowest);
+}
+
+/* A row below the mark is one that was dropped and is met again: written now, it would stay. */
+status_t answers_settle(answers_t *self, writer_t *writer, uint8_t partition, const uint8_t session[SESSION_BYTES],
+                        uint64_t id, const answer_t *answer) {
+    place_t place = place_of(partition, session);
+    store_key_t key;
+    answer_t kept;
+    uint64_t lowest;
+    CHECK(id > 0 && answer->type != 0, "id %llu, type %u", (unsigned long long)id, answer->type);
+    store_key_answer(&key, partition, session, id);
+    status_t status = read_row(self, &key, &kept);
+    if (status != STATUS_OK || kept.body.ptr == NULL || kept.type != 0) {
+        return status;
+    }
+    status = lowest_of(self, &place, &lowest);
+    if (status == STATUS_OK && id >= lowest) {
+        writer_put(writer, store_key_span(&key), answer_row(self, &key, answer));
+    }
+    return status;
 }
 
 uint32_t answers_sweep(answers_t *self, writer_t *writer, uint8_t partition, uint64_t issued_ms, uint32_t max) {

@@ -244,7 +244,7 @@ static void commit(shard_t *self, batch_t *batch, const request_t *request, span
     }
     turn_commit(turn, head_key);
     if (turn_wrote(turn) && request->has_session) {
-        answers_keep(self->answers, &self->writer, request, ENVELOPE_REPLY, body);
+        answers_keep(self->answers, &self->writer, request, &(answer_t){.type = ENVELOPE_REPLY, .body = body});
     }
     answer(batch, request, ENVELOPE_REPLY, body);
 }
@@ -317,13 +317,12 @@ static void run(shard_t *self, batch_t *batch, const request_t *request, span_t 
 /* A request that writes and has a session. True: it ran already, or must not run; it was dealt with. */
 static bool repeated(shard_t *self, batch_t *batch, const request_t *request) {
     answers_verdict_t verdict;
-    uint8_t type;
-    span_t body;
+    answer_t kept;
     if (request->id == 0) {
         answer_error(self, batch, request, STATUS_INVALID, "The requests of a session are numbered from 1");
         return true;
     }
-    if (answers_check(self->answers, &self->writer, request, &verdict, &type, &body) != STATUS_OK) {
+    if (answers_check(self->answers, &self->writer, request, &verdict, &kept) != STATUS_OK) {
         answer_error(self, batch, request, STATUS_INTERNAL, NULL);
         return true;
     }
@@ -331,8 +330,9 @@ static bool repeated(shard_t *self, batch_t *batch, const request_t *request) {
     case ANSWERS_NEW:
         break;
     case ANSWERS_KEPT:
-        answer(batch, request, type, body);
+        answer(batch, request, kept.type, kept.body);
         break;
+    case ANSWERS_PENDING:
     case ANSWERS_STALE:
         answer_silently(batch, request);
         break;

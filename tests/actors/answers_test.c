@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "actors/cell.h"
+#include "actors/effect.h"
 #include "actors/store_key.h"
 #include "schemas/envelope.h"
 #include "tests/actors/view_fixture.h"
@@ -48,9 +49,11 @@ static request_t request_of(uint8_t session, uint64_t id, uint64_t lowest) {
 static answers_verdict_t check_of(uint8_t session, uint64_t id, uint64_t lowest, span_t *body) {
     request_t request = request_of(session, id, lowest);
     answers_verdict_t verdict;
-    uint8_t type = 0;
-    cr_assert_eq(answers_check(answers, &fixture.writer, &request, &verdict, &type, body), STATUS_OK);
-    cr_assert_eq(type, verdict == ANSWERS_KEPT ? ENVELOPE_REPLY : 0);
+    answer_t kept = {0};
+    cr_assert_eq(answers_check(answers, &fixture.writer, &request, &verdict, &kept), STATUS_OK);
+    cr_assert_eq(kept.type, verdict == ANSWERS_KEPT ? ENVELOPE_REPLY : 0);
+    cr_assert_eq(kept.flags, 0);
+    *body = kept.body;
     return verdict;
 }
 
@@ -61,7 +64,7 @@ static answers_verdict_t check(uint64_t id, uint64_t lowest) {
 
 static void keep(uint8_t session, uint64_t id, uint64_t lowest, const char *body) {
     request_t request = request_of(session, id, lowest);
-    answers_keep(answers, &fixture.writer, &request, ENVELOPE_REPLY, span_text(body));
+    answers_keep(answers, &fixture.writer, &request, &(answer_t){.type = ENVELOPE_REPLY, .body = span_text(body)});
 }
 
 static void run(uint64_t id, uint64_t lowest) {
@@ -111,9 +114,8 @@ static void damage(uint8_t session, uint64_t id, span_t value) {
 static status_t check_status(uint8_t session, uint64_t id) {
     request_t request = request_of(session, id, 0);
     answers_verdict_t verdict;
-    uint8_t type;
-    span_t body;
-    return answers_check(answers, &fixture.writer, &request, &verdict, &type, &body);
+    answer_t kept;
+    return answers_check(answers, &fixture.writer, &request, &verdict, &kept);
 }
 
 Test(answers, what_ran_never_runs_again) {
@@ -229,9 +231,9 @@ Test(answers, sessions_and_partitions_do_not_see_each_other) {
     cr_assert_eq(check_of(2, 1, 1, &body), ANSWERS_NEW);
     request_t other = request_of(1, 1, 1);
     answers_verdict_t verdict;
-    uint8_t type;
+    answer_t kept;
     other.partition = PARTITION + 1;
-    cr_assert_eq(answers_check(answers, &fixture.writer, &other, &verdict, &type, &body), STATUS_OK);
+    cr_assert_eq(answers_check(answers, &fixture.writer, &other, &verdict, &kept), STATUS_OK);
     cr_assert_eq(verdict, ANSWERS_NEW);
 }
 
@@ -361,6 +363,188 @@ Test(answers, rows_and_mark_have_golden_bytes) {
     assert_row(0, "5c0aa2b0853e1b40 01 00 0000 0000000000000000 1100000000000000");
 }
 
+/* Holds. */
+
+static void hold(uint64_t id, uint64_t lowest) {
+    request_t request = request_of(1, id, lowest);
+    cr_assert_eq(check(id, lowest), ANSWERS_NEW, "id %lu", (unsigned long)id);
+    answers_keep(answers, &fixture.writer, &request, &ANSWER_PENDING);
+}
+
+static status_t settle_with(uint64_t id, const answer_t *answer) {
+    request_t request = request_of(1, id, 0);
+    return answers_settle(answers, &fixture.writer, PARTITION, request.session, id, answer);
+}
+
+static void settle(uint64_t id, const char *body) {
+    cr_assert_eq(settle_with(id, &(answer_t){.type = ENVELOPE_REPLY, .body = span_text(body)}), STATUS_OK);
+}
+
+Test(answers, what_held_never_runs_again) {
+    hold(1, 1);
+    cr_assert_eq(check(1, 1), ANSWERS_PENDING);
+    restart();
+    cr_assert_eq(check(1, 1), ANSWERS_PENDING);
+    settle(1, "body");
+    assert_kept(1, 1, "body");
+    restart();
+    assert_kept(1, 1, "body");
+}
+
+Test(answers, an_answer_is_never_replaced) {
+    run(1, 1);
+    settle(1, "another");
+    assert_kept(1, 1, "body");
+    hold(2, 1);
+    settle(2, "first");
+    settle(2, "second");
+    assert_kept(2, 1, "first");
+}
+
+Test(answers, nothing_is_written_for_what_never_held) {
+    settle(1, "body");
+    cr_assert_eq(fixture.batch->record_count, 0);
+    cr_assert_eq(check(1, 1), ANSWERS_NEW);
+}
+
+Test(answers, nothing_is_written_for_a_client_that_moved_on) {
+    hold(1, 1);
+    for (uint64_t id = 2; id <= 16; id++) {
+        run(id, 1);
+    }
+    cr_assert_eq(check(17, 2), ANSWERS_NEW);
+    uint32_t before = fixture.batch->record_count;
+    settle(1, "told to be waited for no longer");
+    cr_assert_eq(fixture.batch->record_count, before);
+    keep(1, 17, 17, "body");
+    run(18, 18);
+    cr_assert_null(row(1, 1).ptr, "dropped");
+    restart();
+    settle(1, "dropped");
+    cr_assert_null(row(1, 1).ptr);
+    cr_assert_eq(check(1, 1), ANSWERS_STALE);
+}
+
+/* As in rows_that_come_back_for_a_while_count_for_nothing. */
+Test(answers, a_dropped_row_that_comes_back_is_not_settled) {
+    hold(1, 1);
+    for (uint64_t id = 2; id <= 16; id++) {
+        run(id, 1);
+    }
+    view_fixture_close_batch(&fixture);
+    run(17, 17);
+    view_fixture_close_batch(&fixture);
+    view_fixture_apply_one(&fixture);
+    cr_assert_not_null(row(1, 1).ptr);
+    settle(1, "body");
+    push_out();
+    settle(1, "body");
+    view_fixture_apply(&fixture);
+    cr_assert_null(row(1, 1).ptr);
+}
+
+Test(answers, a_settled_answer_of_a_turn_that_fails_is_pending_again) {
+    hold(1, 1);
+    writer_mark(&fixture.writer);
+    settle(1, "body");
+    assert_kept(1, 1, "body");
+    writer_rollback(&fixture.writer);
+    cr_assert_eq(check(1, 1), ANSWERS_PENDING);
+    restart();
+    cr_assert_eq(check(1, 1), ANSWERS_PENDING);
+}
+
+Test(answers, pending_ones_count_towards_the_bound_and_settled_ones_count_once) {
+    for (uint64_t id = 1; id <= ANSWERS_PER_SESSION_MAX; id++) {
+        hold(id, 1);
+    }
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 1, 1), ANSWERS_FULL);
+    view_fixture_apply(&fixture);
+    for (uint64_t id = 1; id <= ANSWERS_PER_SESSION_MAX; id++) {
+        settle(id, "body");
+    }
+    cr_assert_eq(rows(1), ANSWERS_PER_SESSION_MAX);
+    run(ANSWERS_PER_SESSION_MAX + 1, 2);
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 2, 2), ANSWERS_FULL);
+    restart();
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 2, 2), ANSWERS_FULL);
+}
+
+Test(answers, one_that_left_memory_is_settled) {
+    hold(1, 1);
+    push_out();
+    settle(1, "body");
+    push_out();
+    assert_kept(1, 1, "body");
+}
+
+Test(answers, a_swept_one_is_not_settled) {
+    hold(1, 1);
+    cr_assert_eq(answers_sweep(answers, &fixture.writer, PARTITION, 100, 64), 1);
+    settle(1, "body");
+    cr_assert_null(row(1, 1).ptr);
+}
+
+Test(answers, a_damaged_row_is_not_settled) {
+    answer_t answer = {.type = ENVELOPE_REPLY, .body = span_text("body")};
+    hold(1, 1);
+    damage(1, 1, span_text("rot"));
+    cr_assert_eq(settle_with(1, &answer), STATUS_INTERNAL);
+    cr_assert_eq(fixture.batch->record_count, 0);
+    cr_assert_eq(check_status(1, 1), STATUS_INTERNAL);
+}
+
+Test(answers, nothing_is_settled_where_the_mark_is_damaged) {
+    answer_t answer = {.type = ENVELOPE_REPLY, .body = span_text("body")};
+    hold(1, 1);
+    damage(1, 0, span_text("rot"));
+    cr_assert_eq(settle_with(1, &answer), STATUS_INTERNAL);
+    cr_assert_eq(fixture.batch->record_count, 0);
+}
+
+/* A body behind a type and flags, in a cell that is sound. */
+static void store_body(uint64_t id, const char *body, size_t bytes) {
+    uint8_t cell[CELL_HEADER_BYTES + 16];
+    store_key_t key = key_of(1, id);
+    memcpy(cell + CELL_HEADER_BYTES, body, bytes);
+    cell_seal(cell, store_key_span(&key), 0, 0, bytes);
+    damage(1, id, span_of(cell, CELL_HEADER_BYTES + bytes));
+}
+
+Test(answers, a_pending_answer_that_says_something_is_damaged) {
+    store_body(1, "\x00x", 2);
+    cr_assert_eq(check_status(1, 1), STATUS_INTERNAL);
+    store_body(1, "\x10", 1);
+    cr_assert_eq(check_status(1, 1), STATUS_INTERNAL);
+    store_body(1, "\x00", 1);
+    cr_assert_eq(check(1, 1), ANSWERS_PENDING);
+}
+
+Test(answers, flags_come_back_with_the_answer) {
+    request_t request = request_of(1, 1, 1);
+    answers_verdict_t verdict;
+    answer_t kept;
+    cr_assert_eq(check(1, 1), ANSWERS_NEW);
+    answers_keep(answers, &fixture.writer, &request,
+                 &(answer_t){.type = ENVELOPE_REPLY, .flags = EFFECT_GRANT, .body = span_text("handle")});
+    restart();
+    cr_assert_eq(answers_check(answers, &fixture.writer, &request, &verdict, &kept), STATUS_OK);
+    cr_assert_eq(verdict, ANSWERS_KEPT);
+    cr_assert(kept.type == ENVELOPE_REPLY && kept.flags == EFFECT_GRANT && span_equal(kept.body, span_text("handle")));
+}
+
+Test(answers, pending_rows_and_flags_have_golden_bytes) {
+    request_t request = request_of(1, 2, 1);
+    hold(1, 1);
+    assert_row(1, "");
+    cr_assert_eq(check(2, 1), ANSWERS_NEW);
+    answers_keep(answers, &fixture.writer, &request,
+                 &(answer_t){.type = ENVELOPE_REPLY, .flags = EFFECT_GRANT, .body = span_text("body")});
+    assert_row(2, "");
+    settle(1, "body");
+    assert_row(1, "");
+}
+
 /* Sweeping. */
 
 static uint32_t sweep(uint64_t issued_ms, uint32_t max) {
@@ -420,8 +604,15 @@ Test(answers, a_sweep_takes_the_mark_too) {
 
 enum { MODEL_SESSIONS = 6, MODEL_IDS = 6000 };
 
+typedef enum model_answer {
+    MODEL_NONE,
+    MODEL_PENDING,
+    MODEL_SETTLED,        /* or kept at once */
+    MODEL_PERHAPS_SETTLED /* when nobody waited any more: it does not matter */
+} model_answer_t;
+
 typedef struct model {
-    bool kept[MODEL_IDS];
+    uint8_t kept[MODEL_IDS]; /* model_answer_t */
     uint32_t bodies[MODEL_IDS];
     uint64_t lowest;    /* ever told */
     uint64_t known;     /* told since the answers were made: certainly in memory, unless the place was evicted */
@@ -431,51 +622,88 @@ typedef struct model {
 static uint32_t model_waiting(const model_t *model) {
     uint32_t count = 0;
     for (uint64_t id = model->known; id < MODEL_IDS; id++) {
-        count += model->kept[id];
+        count += model->kept[id] != MODEL_NONE;
     }
     return count;
 }
 
-static void model_body(uint32_t number, char text[32]) {
+/* The number says all of the answer. */
+static answer_t model_answer(uint32_t number, char text[32]) {
     snprintf(text, 32, "answer %u", number);
+    return (answer_t){.type = number % 2 == 0 ? ENVELOPE_REPLY : ENVELOPE_ERROR,
+                      .flags = (uint8_t)(number % 8),
+                      .body = span_text(text)};
 }
 
-/* A turn that writes and may then fail; only what stands is kept. */
-static void model_run(model_t *model, const request_t *request, random_state_t *random) {
-    char text[32];
+/* What a turn writes before its answer is kept. */
+static void model_write(void) {
     store_key_t key;
-    uint32_t number = (uint32_t)random_next(random);
-    writer_mark(&fixture.writer);
     store_key_sub(&key, PARTITION, span_text("user"), span_text("a"), span_text("b"));
     writer_put(&fixture.writer, store_key_span(&key), span_text("anything"));
+}
+
+/* A turn that writes and may then fail; only what stands is kept. It may hold. */
+static void model_run(model_t *model, const request_t *request, random_state_t *random) {
+    char text[32];
+    uint32_t number = (uint32_t)random_next(random);
+    bool holds = random_below(random, 4) == 0;
+    writer_mark(&fixture.writer);
+    model_write();
     if (random_below(random, 4) == 0) {
         writer_rollback(&fixture.writer);
         return;
     }
-    model_body(number, text);
-    answers_keep(answers, &fixture.writer, request, ENVELOPE_REPLY, span_text(text));
-    model->kept[request->id] = true;
+    answer_t answer = holds ? ANSWER_PENDING : model_answer(number, text);
+    answers_keep(answers, &fixture.writer, request, &answer);
+    model->kept[request->id] = holds ? MODEL_PENDING : MODEL_SETTLED;
     model->bodies[request->id] = number;
 }
 
-static void model_assert(const model_t *model, const request_t *request, answers_verdict_t verdict, span_t body) {
+/* A later turn answers a request that held, or any other, and may fail. */
+static void model_settle(model_t *model, uint8_t session, uint64_t id, random_state_t *random) {
+    char text[32];
+    request_t request = request_of(session, id, 0);
+    uint32_t number = model->kept[id] == MODEL_PENDING ? model->bodies[id] : (uint32_t)random_next(random);
+    answer_t answer = model_answer(number, text);
+    uint32_t records = fixture.batch->record_count;
+    writer_mark(&fixture.writer);
+    cr_assert_eq(answers_settle(answers, &fixture.writer, PARTITION, request.session, id, &answer), STATUS_OK);
+    if (fixture.batch->record_count > records) {
+        cr_assert(model->kept[id] == MODEL_PENDING || model->kept[id] == MODEL_PERHAPS_SETTLED, "id %lu was %u",
+                  (unsigned long)id, model->kept[id]);
+    }
+    model_write();
+    if (random_below(random, 4) == 0) {
+        writer_rollback(&fixture.writer);
+    } else if (model->kept[id] == MODEL_PENDING) {
+        model->kept[id] = id < model->lowest ? MODEL_PERHAPS_SETTLED : MODEL_SETTLED;
+        cr_assert(id < model->lowest || fixture.batch->record_count == records + 2);
+    }
+}
+
+static void model_assert(const model_t *model, const request_t *request, answers_verdict_t verdict,
+                         const answer_t *kept) {
     char text[32];
     uint64_t id = request->id;
     switch (verdict) {
     case ANSWERS_NEW:
-        cr_assert_not(model->kept[id], "id %lu ran twice", (unsigned long)id);
+        cr_assert_eq(model->kept[id], MODEL_NONE, "id %lu ran twice", (unsigned long)id);
         cr_assert_geq(id, model->known, "id %lu ran below the lowest", (unsigned long)id);
         return;
     case ANSWERS_KEPT:
-        cr_assert(model->kept[id]);
-        model_body(model->bodies[id], text);
-        cr_assert(span_equal(body, span_text(text)), "id %lu has another answer", (unsigned long)id);
+        cr_assert(model->kept[id] == MODEL_SETTLED || model->kept[id] == MODEL_PERHAPS_SETTLED);
+        answer_t answer = model_answer(model->bodies[id], text);
+        cr_assert(span_equal(kept->body, answer.body), "id %lu has another answer", (unsigned long)id);
+        cr_assert(kept->type == answer.type && kept->flags == answer.flags);
+        return;
+    case ANSWERS_PENDING:
+        cr_assert(model->kept[id] == MODEL_PENDING || model->kept[id] == MODEL_PERHAPS_SETTLED);
         return;
     case ANSWERS_STALE:
         cr_assert_lt(id, model->lowest, "id %lu was dropped", (unsigned long)id);
         return;
     case ANSWERS_FULL:
-        cr_assert_not(model->kept[id], "id %lu has an answer", (unsigned long)id);
+        cr_assert_eq(model->kept[id], MODEL_NONE, "id %lu has an answer", (unsigned long)id);
         cr_assert_geq(model_waiting(model), ANSWERS_PER_SESSION_MAX);
     }
 }
@@ -510,12 +738,14 @@ static request_t model_request(model_t *model, uint8_t session, random_state_t *
 static void model_step(model_t *model, uint8_t session, random_state_t *random) {
     request_t request = model_request(model, session, random);
     answers_verdict_t verdict;
-    uint8_t type;
-    span_t body = {0};
+    answer_t kept = {0};
+    if (random_below(random, 4) == 0) {
+        model_settle(model, session, model_sent_before(model, random), random);
+    }
     model->lowest = request.lowest_unanswered > model->lowest ? request.lowest_unanswered : model->lowest;
-    cr_assert_eq(answers_check(answers, &fixture.writer, &request, &verdict, &type, &body), STATUS_OK);
+    cr_assert_eq(answers_check(answers, &fixture.writer, &request, &verdict, &kept), STATUS_OK);
     model->known = request.lowest_unanswered > model->known ? request.lowest_unanswered : model->known;
-    model_assert(model, &request, verdict, body);
+    model_assert(model, &request, verdict, &kept);
     if (verdict == ANSWERS_NEW) {
         model_run(model, &request, random);
     }

@@ -89,16 +89,35 @@ static void print_number(text_t *self, const token_t *token) {
 }
 
 static void print_value(text_t *self, const tape_t *tape, uint32_t index);
+static void print_record(text_t *self, const tape_t *tape, uint32_t index, const record_t *record);
 
-static void print_array(text_t *self, const tape_t *tape, uint32_t array) {
+/* element: what each of it should be, or NULL. */
+static void print_array(text_t *self, const tape_t *tape, uint32_t array, const record_t *element) {
     append_cstring(self, "[");
     for (uint32_t i = array + 1; i < tape->tokens[array].next; i = tape->tokens[i].next) {
         if (i > array + 1) {
             append_cstring(self, ",");
         }
-        print_value(self, tape, i);
+        if (element != NULL) {
+            print_record(self, tape, i, element);
+        } else {
+            print_value(self, tape, i);
+        }
     }
     append_cstring(self, "]");
+}
+
+/* field: what record_printable says. */
+static void print_field(text_t *self, const tape_t *tape, uint32_t index, const field_t *field) {
+    if (field == NULL) {
+        append_cstring(self, "\"***\"");
+    } else if (field->element == NULL) {
+        print_value(self, tape, index);
+    } else if (field->type == FIELD_LIST && tape->tokens[index].type == TOKEN_ARRAY) {
+        print_array(self, tape, index, field->element);
+    } else {
+        print_record(self, tape, index, field->element);
+    }
 }
 
 /* record: whose map it is, or NULL. */
@@ -111,13 +130,22 @@ static void print_map(text_t *self, const tape_t *tape, uint32_t map, const reco
         }
         print_text(self, name);
         append_cstring(self, ":");
-        if (record == NULL || record_printable(record, name)) {
+        if (record == NULL) {
             print_value(self, tape, key + 1);
         } else {
-            append_cstring(self, "\"***\"");
+            print_field(self, tape, key + 1, record_printable(record, name));
         }
     }
     append_cstring(self, "}");
+}
+
+/* What should be a record and is not, nobody knows. */
+static void print_record(text_t *self, const tape_t *tape, uint32_t index, const record_t *record) {
+    if (tape->tokens[index].type == TOKEN_MAP) {
+        print_map(self, tape, index, record);
+    } else {
+        append_cstring(self, "\"***\"");
+    }
 }
 
 /* The tape is at most DEPTH_MAX deep, and so is the recursion. */
@@ -144,7 +172,7 @@ static void print_value(text_t *self, const tape_t *tape, uint32_t index) {
         print_base64(self, token_span(token));
         return;
     case TOKEN_ARRAY:
-        print_array(self, tape, index);
+        print_array(self, tape, index, NULL);
         return;
     case TOKEN_MAP:
         print_map(self, tape, index, NULL);

@@ -29,9 +29,10 @@ enum {
     METHOD_BYTES_MAX = 32,
     IDEMPOTENCY_KEY_BYTES_MAX = 255,
     HOPS_MAX = 64,
-    ELEMENTS_MAX = 16384, /* msgpack values in one envelope */
-    DEPTH_MAX = 16,       /* containers inside one another */
-    MAP_KEYS_MAX = 64,    /* keys of one map: as many as a record may have fields; each is compared with all others */
+    ELEMENTS_MAX = 16384,   /* msgpack values in one envelope */
+    DEPTH_MAX = 16,         /* containers inside one another */
+    MAP_KEYS_MAX = 64,      /* keys of one map: as many as a record may have fields; each is compared with all others */
+    RECORD_NESTING_MAX = 4, /* lists and records inside one another, of the fields of a record */
     SUBJECT_BYTES_MAX = KIND_BYTES_MAX + 1 + KEY_BYTES_MAX, /* an address */
     ROLE_BYTES_MAX = 32,
 
@@ -63,6 +64,9 @@ enum {
     REQUESTS_PER_BATCH_MAX = 2048,
     LMDB_KEY_BYTES_MAX = 511,
 };
+
+/* Envelope, body, the state in it; each list has its array and its elements' maps. */
+static_assert(3 + 2 * RECORD_NESTING_MAX < DEPTH_MAX, "every record can be sent and shown");
 
 #define ENVELOPE_BYTES_MAX MIB(1)    /* the largest message_bytes_max */
 #define FRAME_COALESCE_BYTES KIB(16) /* envelopes that wait travel together up to this */

@@ -7,6 +7,7 @@
  *   user_email_FIELD        index of the field; user_FIELD_COUNT: how many
  *   user_status_ACTIVE      index of the value, of type user_status_t; user_status_COUNT: how many
  *   METHOD_user_create      index in kinds[KIND_user].methods; METHOD_user_COUNT: how many
+ *   EVENT_user_changed      index in kinds[KIND_user].events, of an event `changed`; EVENT_user_COUNT: how many
  *   KIND_user               index in kinds[]; KIND_COUNT: how many
  *   record_user, enum_user_status   their descriptions for schema.h
  *
@@ -14,7 +15,8 @@
  *   FIELD_SET(user, &user, name, span_text("Mina"));
  *   if (FIELD_HAS(user, &user, picture)) …
  *
- * BOOL is bool, U64 and TIME uint64_t, I64 int64_t, TEXT, BYTES and ANY span_t, a field of an enumeration uint32_t.
+ * BOOL is bool, U64 and TIME uint64_t, I64 int64_t, TEXT, BYTES and ANY span_t, a field of an enumeration uint32_t. Lists
+ * and records inside a record are span_t, too: their msgpack, which was checked; list.h and record_read read it.
  */
 #ifndef DORAN_RECORDS_H
 #define DORAN_RECORDS_H
@@ -46,6 +48,9 @@
 #define RECORD_BEGIN(r, version, text) enum {
 #define FIELD(r, name, TYPE, min, max, flags, text) r##_##name##_FIELD,
 #define FIELD_OF(r, name, e, flags, text) r##_##name##_FIELD,
+#define FIELD_LIST(r, name, element, min, max, flags, text) r##_##name##_FIELD,
+#define FIELD_TEXTS(r, name, min, max, flags, text) r##_##name##_FIELD,
+#define FIELD_RECORD(r, name, record, flags, text) r##_##name##_FIELD,
 #define RECORD_END(r) r##_FIELD_COUNT };                                                                               \
     static_assert((int)r##_FIELD_COUNT <= (int)MAP_KEYS_MAX, "a field has a bit in present");
 #include "schemas/kinds.def"
@@ -60,6 +65,9 @@
 #define RECORD_BEGIN(r, version, text) typedef struct { uint64_t present;
 #define FIELD(r, name, TYPE, min, max, flags, text) C_TYPE_##TYPE name;
 #define FIELD_OF(r, name, e, flags, text) uint32_t name;
+#define FIELD_LIST(r, name, element, min, max, flags, text) span_t name;
+#define FIELD_TEXTS(r, name, min, max, flags, text) span_t name;
+#define FIELD_RECORD(r, name, record, flags, text) span_t name;
 #define RECORD_END(r) } r##_t;
 #include "schemas/kinds.def"
 #undef C_TYPE_BOOL
@@ -85,6 +93,13 @@ enum {
 #define METHOD(k, name, request, reply, flags, roles, text) METHOD_##k##_##name,
 #define KIND_END(k) METHOD_##k##_COUNT };
 #define RUNTIME_END(k) METHOD_##k##_COUNT };
+#include "schemas/kinds.def"
+
+#define RUNTIME_BEGIN(k, text) enum {
+#define KIND_BEGIN(k, state, text) enum {
+#define EVENT(k, name, record, text) EVENT_##k##_##name,
+#define KIND_END(k) EVENT_##k##_COUNT };
+#define RUNTIME_END(k) EVENT_##k##_COUNT };
 #include "schemas/kinds.def"
 
 /* clang-format on */

@@ -2,10 +2,12 @@
 /*
  * Decoding, encoding and validation by the tables: a record is a row of fields, a field a type, an offset and bounds.
  * Each type has one reader (token → struct), one bounds check, used in both directions, and one writer.
+ *
+ * Lists and records inside a record stay raw and are read where they lie, one map at a time, on a small tape on the
+ * stack: when a record is decoded, encoded or loaded, and again, then without looking further inside, when a handler
+ * asks for them. So nobody needs room for the tokens of what is inside, however much it is.
  */
 #include "schemas/schema.h"
-
-enum { NAME_SHOWN_BYTES_MAX = 64 }; /* of an unknown field's name, in an answer */
 
 int kind_find(span_t name) {
     for (uint32_t i = 0; i < kinds_count; i++) {
@@ -56,6 +58,14 @@ static const char *check_span(const field_t *field, span_t value) {
     return value.len < field->min ? "too_short" : value.len > field->max ? "too_long" : NULL;
 }
 
+static const char *check_count(const field_t *field, span_t raw) {
+    uint32_t count;
+    if (tape_take_array(&raw, &count) != STATUS_OK) {
+        return "type";
+    }
+    return count < field->min ? "too_short" : count > field->max ? "too_long" : NULL;
+}
+
 /* NULL if the value is within the field's bounds, else the problem's code. */
 static const char *check_bounds(const field_t *field, const void *value) {
     switch (field->type) {
@@ -69,8 +79,11 @@ static const char *check_bounds(const field_t *field, const void *value) {
     case FIELD_TEXT:
     case FIELD_BYTES:
     case FIELD_ANY:
-    case FIELD_LIST:
         return check_span(field, *(const span_t *)value);
+    case FIELD_LIST:
+        return check_count(field, *(const span_t *)value);
+    case FIELD_RECORD:
+        return NULL;
     case FIELD_ENUM:
         return *(const uint32_t *)value < field->enumeration->count ? NULL : "not_a_value";
     }
@@ -112,6 +125,8 @@ static bool fits_type(field_type_t field, token_type_t token) {
         return true;
     case FIELD_LIST:
         return token == TOKEN_ARRAY;
+    case FIELD_RECORD:
+        return token == TOKEN_MAP;
     }
     return false;
 }
@@ -143,6 +158,7 @@ static const char *read_value(const field_t *field, const tape_t *tape, uint32_t
         return read_enum(field->enumeration, token, value);
     case FIELD_ANY:
     case FIELD_LIST:
+    case FIELD_RECORD:
         *(span_t *)value = tape_raw(tape, index);
         return NULL;
     }
@@ -172,6 +188,7 @@ static void write_value(const field_t *field, const void *value, pack_t *pack) {
         return;
     case FIELD_ANY:
     case FIELD_LIST:
+    case FIELD_RECORD:
         pack_raw(pack, *(const span_t *)value);
         return;
     }
@@ -189,46 +206,135 @@ static uint32_t field_find(const record_t *self, span_t name, uint32_t hint) {
     return self->field_count;
 }
 
-static void problem_add(problems_t *problems, const field_t *field, span_t name, const char *code) {
+/* A walk through a record and what is inside. */
+typedef struct decoder {
+    strictness_t strictness;
+    bool inside; /* look into lists and records? Not if that was done before */
+    problems_t *problems;
+    problem_step_t path[RECORD_NESTING_MAX];
+    uint32_t depth; /* of the path */
+} decoder_t;
+
+typedef union value {
+    bool boolean;
+    uint32_t u32;
+    uint64_t u64;
+    int64_t i64;
+    span_t span;
+} value_t;
+
+static void note(const decoder_t *self, const field_t *field, span_t name, const char *code) {
+    problems_t *problems = self->problems;
     if (problems->count < PROBLEMS_MAX) {
-        problems->items[problems->count++] = (problem_t){.field = field, .name = name, .code = code};
+        problem_t *problem = &problems->items[problems->count++];
+        *problem = (problem_t){.field = field, .name = name, .code = code, .depth = self->depth};
+        memcpy(problem->path, self->path, self->depth * sizeof *self->path);
     }
 }
 
-static void decode_field(const record_t *self, uint32_t field, const tape_t *tape, uint32_t token, void *out,
-                         problems_t *problems) {
-    const field_t *row = &self->fields[field];
-    void *value = value_out(row, out);
-    const char *code = read_value(row, tape, token, value);
+static void note_whole(const decoder_t *self, const char *code) {
+    note(self, NULL, (span_t){0}, code);
+}
+
+static void check_inside(decoder_t *self, const field_t *field, span_t raw);
+
+/* out: the struct, or NULL to check only. */
+static void decode_field(decoder_t *self, const field_t *field, const tape_t *tape, uint32_t token, void *out) {
+    value_t checked;
+    void *value = out != NULL ? value_out(field, out) : &checked;
+    const char *code = read_value(field, tape, token, value);
     if (code == NULL) {
-        code = check_bounds(row, value);
+        code = check_bounds(field, value);
     }
-    *(uint64_t *)out |= UINT64_C(1) << field;
     if (code != NULL) {
-        problem_add(problems, row, (span_t){0}, code);
+        note(self, field, (span_t){0}, code);
+    } else if (self->inside && (field->type == FIELD_LIST || field->type == FIELD_RECORD)) {
+        check_inside(self, field, *(const span_t *)value);
     }
 }
 
-static void decode_pairs(const record_t *self, const tape_t *tape, uint32_t map, strictness_t strictness, void *out,
-                         problems_t *problems) {
+/* Which fields were there. */
+static uint64_t decode_pairs(decoder_t *self, const record_t *record, const tape_t *tape, uint32_t map, void *out) {
+    uint64_t present = 0;
     uint32_t field = 0;
     for (uint32_t key = map + 1; key < tape->tokens[map].next; key = tape->tokens[key + 1].next) {
         span_t name = token_span(&tape->tokens[key]);
-        uint32_t found = field_find(self, name, field);
-        if (found < self->field_count) {
-            decode_field(self, found, tape, key + 1, out, problems);
+        uint32_t found = field_find(record, name, field);
+        if (found < record->field_count) {
+            decode_field(self, &record->fields[found], tape, key + 1, out);
+            present |= UINT64_C(1) << found;
             field = found + 1;
-        } else if (strictness == FROM_WIRE) {
-            problem_add(problems, NULL, name, "unknown");
+        } else if (self->strictness == FROM_WIRE) {
+            note(self, NULL, name, "unknown");
+        }
+    }
+    return present;
+}
+
+static void find_missing(const decoder_t *self, const record_t *record, uint64_t present) {
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        if ((record->fields[i].flags & REQUIRED) != 0 && (present >> i & 1) == 0) {
+            note(self, &record->fields[i], (span_t){0}, "required");
         }
     }
 }
 
-static void find_missing(const record_t *self, const void *out, problems_t *problems) {
-    for (uint32_t i = 0; i < self->field_count; i++) {
-        if ((self->fields[i].flags & REQUIRED) != 0 && !record_has(out, i)) {
-            problem_add(problems, &self->fields[i], (span_t){0}, "required");
-        }
+static void decode_map(decoder_t *self, const record_t *record, const tape_t *tape, uint32_t token, void *out) {
+    if (out != NULL) {
+        memset(out, 0, record->struct_bytes);
+    }
+    if (tape->tokens[token].type != TOKEN_MAP) {
+        note_whole(self, "not_a_map");
+        return;
+    }
+    uint64_t present = decode_pairs(self, record, tape, token, out);
+    find_missing(self, record, present);
+    if (out != NULL) {
+        *(uint64_t *)out = present;
+    }
+}
+
+/* Of a list of texts, each; it has no name of its own. */
+static const field_t text_element = {.type = FIELD_TEXT, .min = 1, .max = KEY_BYTES_MAX};
+
+/* Takes one element off the bytes. */
+static void decode_element(decoder_t *self, const record_t *element, span_t *rest, void *out) {
+    token_t tokens[TAPE_TOP_TOKENS];
+    tape_t tape = {.tokens = tokens, .capacity = ARRAY_LENGTH(tokens)};
+    size_t consumed = rest->len;
+    if (tape_read_top(&tape, *rest, &consumed) != STATUS_OK) {
+        note_whole(self, "not_a_map"); /* damaged: bytes that were on a tape come through */
+    } else if (element != NULL) {
+        decode_map(self, element, &tape, 0, out);
+    } else {
+        decode_field(self, &text_element, &tape, 0, out);
+    }
+    *rest = span_of(rest->ptr + consumed, rest->len - consumed);
+}
+
+static void check_elements(decoder_t *self, const field_t *field, problem_step_t *step, span_t *rest) {
+    uint32_t count;
+    if (tape_take_array(rest, &count) != STATUS_OK) {
+        return; /* not within its bounds, which were checked */
+    }
+    for (step->index = 0; step->index < count; step->index++) {
+        decode_element(self, field->element, rest, NULL);
+    }
+}
+
+/* raw: of a list or a record, within the field's bounds. */
+static void check_inside(decoder_t *self, const field_t *field, span_t raw) {
+    CHECK(self->depth < RECORD_NESTING_MAX, "%s lies too deep", field->name);
+    problem_step_t *step = &self->path[self->depth++];
+    *step = (problem_step_t){.field = field, .index = PROBLEM_NO_INDEX};
+    if (field->type == FIELD_LIST) {
+        check_elements(self, field, step, &raw);
+    } else {
+        decode_element(self, field->element, &raw, NULL);
+    }
+    self->depth -= 1;
+    if (raw.len > 0) {
+        note(self, field, (span_t){0}, "type"); /* no tape would hand that out */
     }
 }
 
@@ -236,16 +342,52 @@ status_t record_decode(const record_t *self, const tape_t *tape, uint32_t token,
                        problems_t *problems) {
     CHECK(token < tape->count, "token %u of %u", token, tape->count);
     problems_t found;
-    problems_t *noted = problems != NULL ? problems : &found;
-    noted->count = 0;
-    memset(out, 0, self->struct_bytes);
-    if (tape->tokens[token].type != TOKEN_MAP) {
-        problem_add(noted, NULL, (span_t){0}, "not_a_map");
-        return STATUS_INVALID;
+    decoder_t decoder = {.strictness = strictness, .inside = true, .problems = problems != NULL ? problems : &found};
+    decoder.problems->count = 0;
+    decode_map(&decoder, self, tape, token, out);
+    return decoder.problems->count == 0 ? STATUS_OK : STATUS_INVALID;
+}
+
+status_t record_load(const record_t *self, span_t bytes, void *out) {
+    problems_t problems = {.count = 0};
+    decoder_t decoder = {.strictness = FROM_STORE, .inside = true, .problems = &problems};
+    decode_element(&decoder, self, &bytes, out);
+    return problems.count == 0 && bytes.len == 0 ? STATUS_OK : STATUS_INTERNAL;
+}
+
+static void check_no_problem(const record_t *record, const problems_t *problems) {
+    if (problems->count > 0) {
+        uint8_t pointer[PROBLEM_POINTER_BYTES_MAX];
+        span_t at = problem_pointer(&problems->items[0], pointer);
+        CHECK(problems->count == 0, "%s%.*s: %s", record->name, (int)at.len, (const char *)at.ptr,
+              problems->items[0].code);
     }
-    decode_pairs(self, tape, token, strictness, out, noted);
-    find_missing(self, out, noted);
-    return noted->count == 0 ? STATUS_OK : STATUS_INVALID;
+}
+
+void record_take(const record_t *self, span_t *rest, void *out) {
+    problems_t problems;
+    problems.count = 0;
+    decoder_t decoder = {.strictness = FROM_STORE, .problems = &problems};
+    decode_element(&decoder, self, rest, out);
+    check_no_problem(self, &problems);
+}
+
+void record_read(const record_t *self, span_t raw, void *out) {
+    record_take(self, &raw, out);
+    CHECK(raw.len == 0, "%s: %zu bytes behind it", self->name, raw.len);
+}
+
+/* The programmer's own value is within its bounds, and what it holds is, too. */
+static void check_value(const record_t *record, const field_t *field, const void *value) {
+    const char *code = check_bounds(field, value);
+    CHECK(code == NULL, "%s.%s: %s", record->name, field->name, code);
+    if (field->type == FIELD_LIST || field->type == FIELD_RECORD) {
+        problems_t problems;
+        problems.count = 0;
+        decoder_t decoder = {.strictness = FROM_STORE, .inside = true, .problems = &problems};
+        check_inside(&decoder, field, *(const span_t *)value);
+        check_no_problem(record, &problems);
+    }
 }
 
 void record_encode(const record_t *self, const void *in, pack_t *pack) {
@@ -258,162 +400,53 @@ void record_encode(const record_t *self, const void *in, pack_t *pack) {
             CHECK((field->flags & REQUIRED) == 0, "%s.%s is required", self->name, field->name);
             continue;
         }
-        const char *problem = check_bounds(field, value_in(field, in));
-        CHECK(problem == NULL, "%s.%s: %s", self->name, field->name, problem);
+        check_value(self, field, value_in(field, in));
         pack_cstring(pack, field->name);
         write_value(field, value_in(field, in), pack);
     }
 }
 
-bool record_printable(const record_t *self, span_t name) {
-    uint32_t field = field_find(self, name, 0);
-    return field < self->field_count && (self->fields[field].flags & SECRET) == 0;
+const field_t *record_printable(const record_t *self, span_t name) {
+    uint32_t found = field_find(self, name, 0);
+    const field_t *field = &self->fields[found];
+    return found < self->field_count && (field->flags & SECRET) == 0 ? field : NULL;
+}
+
+static void redact_record(const record_t *self, const tape_t *tape, uint32_t token, pack_t *pack);
+
+static void redact_list(const record_t *element, const tape_t *tape, uint32_t list, pack_t *pack) {
+    pack_array(pack, tape->tokens[list].len);
+    for (uint32_t i = list + 1; i < tape->tokens[list].next; i = tape->tokens[i].next) {
+        redact_record(element, tape, i, pack);
+    }
+}
+
+static void redact_value(const field_t *field, const tape_t *tape, uint32_t token, pack_t *pack) {
+    if (field == NULL) {
+        pack_cstring(pack, "***");
+    } else if (field->element == NULL) {
+        pack_raw(pack, tape_raw(tape, token));
+    } else if (field->type == FIELD_LIST && tape->tokens[token].type == TOKEN_ARRAY) {
+        redact_list(field->element, tape, token, pack);
+    } else {
+        redact_record(field->element, tape, token, pack);
+    }
+}
+
+/* What should be a record and is not, nobody knows. */
+static void redact_record(const record_t *self, const tape_t *tape, uint32_t token, pack_t *pack) {
+    if (tape->tokens[token].type != TOKEN_MAP) {
+        pack_cstring(pack, "***");
+        return;
+    }
+    pack_map(pack, tape->tokens[token].len);
+    for (uint32_t key = token + 1; key < tape->tokens[token].next; key = tape->tokens[key + 1].next) {
+        pack_raw(pack, tape_raw(tape, key));
+        redact_value(record_printable(self, token_span(&tape->tokens[key])), tape, key + 1, pack);
+    }
 }
 
 void record_redact(const record_t *self, const tape_t *tape, uint32_t token, pack_t *pack) {
     CHECK(token < tape->count && tape->tokens[token].type == TOKEN_MAP, "no map at %u of %u", token, tape->count);
-    pack_map(pack, tape->tokens[token].len);
-    for (uint32_t key = token + 1; key < tape->tokens[token].next; key = tape->tokens[key + 1].next) {
-        pack_raw(pack, tape_raw(tape, key));
-        if (record_printable(self, token_span(&tape->tokens[key]))) {
-            pack_raw(pack, tape_raw(tape, key + 1));
-        } else {
-            pack_cstring(pack, "***");
-        }
-    }
-}
-
-/* The answer to a record with problems. */
-
-/* What stands behind "must be" for a field of a type. */
-static const char *const type_texts[] = {
-    [FIELD_BOOL] = "true or false", [FIELD_U64] = "a whole number", [FIELD_I64] = "a whole number",
-    [FIELD_TIME] = "a time in ms",  [FIELD_TEXT] = "text",          [FIELD_BYTES] = "bytes",
-    [FIELD_ENUM] = "text",          [FIELD_ANY] = "a value",        [FIELD_LIST] = "a list",
-};
-
-typedef enum detail_kind { DETAIL_PLAIN, DETAIL_MIN, DETAIL_MAX, DETAIL_TYPE, DETAIL_VALUES } detail_kind_t;
-
-/* For people: one row for each code of a problem. */
-static const struct detail {
-    const char *code;
-    detail_kind_t kind;
-    const char *before, *after; /* of what the kind puts between them */
-} details[] = {
-    {"required", DETAIL_PLAIN, "is required", ""},
-    {"unknown", DETAIL_PLAIN, "there is no such field", ""},
-    {"not_a_map", DETAIL_PLAIN, "must be a map", ""},
-    {"type", DETAIL_TYPE, "must be ", ""},
-    {"not_a_value", DETAIL_VALUES, "must be one of ", ""},
-    {"too_short", DETAIL_MIN, "must have at least ", " bytes"},
-    {"too_long", DETAIL_MAX, "must have at most ", " bytes"},
-    {"too_small", DETAIL_MIN, "must be at least ", ""},
-    {"too_large", DETAIL_MAX, "must be at most ", ""},
-};
-
-enum { DETAIL_BYTES = 256 };
-
-static void print_bound(const field_t *field, uint64_t bound, char text[DETAIL_BYTES]) {
-    if (field->type == FIELD_I64) {
-        snprintf(text, DETAIL_BYTES, "%lld", (long long)bound);
-    } else {
-        snprintf(text, DETAIL_BYTES, "%llu", (unsigned long long)bound);
-    }
-}
-
-static void print_values(const enumeration_t *enumeration, char text[DETAIL_BYTES]) {
-    size_t len = 0;
-    for (uint32_t i = 0; i < enumeration->count && len < DETAIL_BYTES; i++) {
-        len += (size_t)snprintf(text + len, DETAIL_BYTES - len, "%s%s", i == 0 ? "" : ", ", enumeration->values[i]);
-    }
-}
-
-static void print_between(const field_t *field, detail_kind_t kind, char text[DETAIL_BYTES]) {
-    switch (kind) {
-    case DETAIL_PLAIN:
-        text[0] = 0;
-        return;
-    case DETAIL_MIN:
-        print_bound(field, field->min, text);
-        return;
-    case DETAIL_MAX:
-        print_bound(field, field->max, text);
-        return;
-    case DETAIL_TYPE:
-        snprintf(text, DETAIL_BYTES, "%s", type_texts[field->type]);
-        return;
-    case DETAIL_VALUES:
-        print_values(field->enumeration, text);
-        return;
-    }
-}
-
-static void print_detail(const problem_t *problem, char text[DETAIL_BYTES + 32]) {
-    const struct detail *detail = details;
-    while (strcmp(detail->code, problem->code) != 0) {
-        detail++;
-        CHECK(detail < details + ARRAY_LENGTH(details), "problem %s", problem->code);
-    }
-    char between[DETAIL_BYTES];
-    print_between(problem->field, detail->kind, between);
-    snprintf(text, DETAIL_BYTES + 32, "%s%s%s", detail->before, between, detail->after);
-}
-
-/* At most max bytes of the text, and no character cut. */
-static span_t shorten(span_t text, size_t max) {
-    if (text.len <= max) {
-        return text;
-    }
-    while (max > 0 && (text.ptr[max] & 0xc0) == 0x80) {
-        max--;
-    }
-    return span_of(text.ptr, max);
-}
-
-enum { POINTER_BYTES_MAX = 1 + 2 * NAME_SHOWN_BYTES_MAX };
-
-/* A JSON pointer (RFC 6901) to the field: "" is the record, ~ and / in a name are ~0 and ~1. */
-static span_t print_pointer(const problem_t *problem, uint8_t text[POINTER_BYTES_MAX]) {
-    span_t name = problem->field != NULL ? span_text(problem->field->name) : problem->name;
-    name = shorten(name, NAME_SHOWN_BYTES_MAX);
-    size_t len = 0;
-    if (problem->field != NULL || problem->name.ptr != NULL) {
-        text[len++] = '/';
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        bool escaped = name.ptr[i] == '~' || name.ptr[i] == '/';
-        text[len++] = escaped ? '~' : name.ptr[i];
-        if (escaped) {
-            text[len++] = name.ptr[i] == '~' ? '0' : '1';
-        }
-    }
-    return span_of(text, len);
-}
-
-static void pack_problem(const problem_t *problem, pack_t *pack) {
-    char detail[DETAIL_BYTES + 32];
-    uint8_t pointer[POINTER_BYTES_MAX];
-    print_detail(problem, detail);
-    pack_map(pack, 3);
-    pack_cstring(pack, "pointer");
-    pack_text(pack, print_pointer(problem, pointer));
-    pack_cstring(pack, "code");
-    pack_cstring(pack, problem->code);
-    pack_cstring(pack, "detail");
-    pack_cstring(pack, detail);
-}
-
-void problems_pack(const problems_t *self, pack_t *pack) {
-    pack_map(pack, 4);
-    pack_cstring(pack, "code");
-    pack_cstring(pack, status_code(STATUS_INVALID));
-    pack_cstring(pack, "text");
-    pack_cstring(pack, status_text(STATUS_INVALID));
-    pack_cstring(pack, "retryable");
-    pack_bool(pack, status_retryable(STATUS_INVALID));
-    pack_cstring(pack, "errors");
-    pack_array(pack, self->count);
-    for (uint32_t i = 0; i < self->count; i++) {
-        pack_problem(&self->items[i], pack);
-    }
+    redact_record(self, tape, token, pack);
 }

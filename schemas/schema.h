@@ -12,6 +12,7 @@
 #define DORAN_SCHEMA_H
 
 #include "schemas/pack.h"
+#include "schemas/problems.h"
 #include "schemas/tape.h"
 
 typedef enum field_type {
@@ -23,7 +24,10 @@ typedef enum field_type {
     FIELD_BYTES, /* min and max are bytes */
     FIELD_ENUM,  /* text on the wire, index in the struct */
     FIELD_ANY,   /* any msgpack value, raw; max is bytes */
-    FIELD_LIST,  /* array of records (element); min and max are elements. Raw in the struct, checked; see list.h */
+    /* Raw in the struct, but checked to the last element, when decoded and when encoded. */
+    FIELD_LIST,   /* array of records (element), or of texts (no element) of 1 to KEY_BYTES_MAX bytes; min and max are
+                     elements. list.h reads and writes it */
+    FIELD_RECORD, /* one record (element); record_read reads it, record_encode writes it */
 } field_type_t;
 
 enum field_flags {
@@ -49,7 +53,7 @@ typedef struct field {
     uint64_t min, max;
     uint32_t flags;
     const enumeration_t *enumeration; /* FIELD_ENUM */
-    const record_t *element;          /* FIELD_LIST */
+    const record_t *element;          /* FIELD_LIST, FIELD_RECORD */
     const char *text;                 /* what it means */
 } field_t;
 
@@ -122,34 +126,26 @@ const kind_t *kind_of(span_t name);
 /* The method of that name of this kind, or of the runtime, or NULL. */
 const method_t *kind_method(const kind_t *kind, span_t name);
 
-/* One thing that is wrong with a record. */
-typedef struct problem {
-    const field_t *field; /* NULL: the record as a whole, or an unknown field `name` */
-    span_t name;          /* of an unknown field */
-    const char *code; /* required, unknown, type, too_short, too_long, too_small, too_large, not_a_value, not_a_map */
-} problem_t;
-
-enum { PROBLEMS_MAX = 16 };
-typedef struct problems {
-    problem_t items[PROBLEMS_MAX];
-    uint32_t count;
-} problems_t;
-
 typedef enum strictness { FROM_WIRE, FROM_STORE } strictness_t;
 
 /* Decodes the map at `token` into `out` (struct_bytes of it, zeroed first). INVALID with at least one problem.
    problems may be NULL. */
 MUST_USE status_t record_decode(const record_t *self, const tape_t *tape, uint32_t token, strictness_t strictness,
                                 void *out, problems_t *problems);
-/* Encodes the present fields. CHECKs that required ones are present and all are within their bounds. */
+/* Decodes a record that rests alone in bytes of the store, such as a handler's own keys. INTERNAL: it is damaged. */
+MUST_USE status_t record_load(const record_t *self, span_t bytes, void *out);
+/* Decodes what was checked before: the raw bytes of a FIELD_RECORD. CHECKs that they are such a record. */
+void record_read(const record_t *self, span_t raw, void *out);
+/* The same with the first of several, which is taken off the bytes. */
+void record_take(const record_t *self, span_t *rest, void *out);
+/* Encodes the present fields. CHECKs that required ones are present and all are within their bounds, also in lists and
+   records inside; these are written as they are, with what a newer release may have put there. */
 void record_encode(const record_t *self, const void *in, pack_t *pack);
-/* May a field of this name be printed? Not if it is secret, or unknown here: a newer release may mean it to be secret.
- */
-bool record_printable(const record_t *self, span_t name);
-/* The record at `token` as a map again, with *** for what may not be printed. */
+/* The field of this name if it may be printed, or NULL: not if it is secret, or unknown here: a newer release may mean
+   it to be secret. What it holds is asked for again, with its element. */
+const field_t *record_printable(const record_t *self, span_t name);
+/* The record at `token` as a map again, with *** for what may not be printed, also inside. */
 void record_redact(const record_t *self, const tape_t *tape, uint32_t token, pack_t *pack);
-/* Packs {code: invalid, …, errors: [{pointer, code, detail}]}. */
-void problems_pack(const problems_t *self, pack_t *pack);
 
 static inline bool record_has(const void *in, uint32_t field) {
     return (*(const uint64_t *)in >> field) & 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The descriptions of all enumerations, records, kinds and methods: the .def files, read once for each table.
+ * The descriptions of all enumerations, records, kinds, methods and events: the .def files, read once for each table.
  */
 #include "schemas/records.h"
 
@@ -19,6 +19,15 @@
 #define FIELD_OF(r, name_, e, flags_, text_)                                                                           \
     {.name = #name_, .type = FIELD_ENUM, .offset = offsetof(r##_t, name_), .flags = (flags_),                          \
      .enumeration = &enum_##e, .text = (text_)},
+#define FIELD_LIST(r, name_, element_, min_, max_, flags_, text_)                                                      \
+    {.name = #name_, .type = FIELD_LIST, .offset = offsetof(r##_t, name_), .min = (min_), .max = (max_),               \
+     .flags = (flags_), .element = &record_##element_, .text = (text_)},
+#define FIELD_TEXTS(r, name_, min_, max_, flags_, text_)                                                               \
+    {.name = #name_, .type = FIELD_LIST, .offset = offsetof(r##_t, name_), .min = (min_), .max = (max_),               \
+     .flags = (flags_), .text = (text_)},
+#define FIELD_RECORD(r, name_, inner_, flags_, text_)                                                                 \
+    {.name = #name_, .type = FIELD_RECORD, .offset = offsetof(r##_t, name_), .flags = (flags_),                        \
+     .element = &record_##inner_, .text = (text_)},
 #define RECORD_END(r) };
 #include "schemas/kinds.def"
 
@@ -36,9 +45,18 @@
 #define KIND_END(k) };
 #include "schemas/kinds.def"
 
+/* One row more than there are events: C has no empty arrays. */
+#define RUNTIME_BEGIN(k, text) KIND_BEGIN(k, NO_STATE, text)
+#define RUNTIME_END(k) KIND_END(k)
+#define KIND_BEGIN(k, state, text) static const event_t k##_events[] = {
+#define EVENT(k, name_, body_, text_) {.name = #name_, .record = &record_##body_, .text = (text_)},
+#define KIND_END(k) {0}};
+#include "schemas/kinds.def"
+
 #define record_NO_STATE (*(const record_t *)NULL) /* & of it is NULL again (C17 6.5.3.2) */
 #define KIND_ROW(k, state_, text_)                                                                                     \
-    {.name = #k, .state = &record_##state_, .methods = k##_methods, .method_count = METHOD_##k##_COUNT, .text = (text_)}
+    {.name = #k, .state = &record_##state_, .methods = k##_methods, .method_count = METHOD_##k##_COUNT,                \
+     .events = EVENT_##k##_COUNT == 0 ? NULL : k##_events, .event_count = EVENT_##k##_COUNT, .text = (text_)}
 
 const kind_t kinds[] = {
 #define KIND_BEGIN(k, state, text) KIND_ROW(k, state, text),

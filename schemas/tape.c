@@ -25,7 +25,12 @@ typedef struct reader {
     uint64_t pending; /* values announced and not yet begun; the root is the first */
     size_t at;        /* offset of the next value's first byte */
     status_t refusal; /* why a callback said no */
+    bool top;         /* values inside the values of the root get no tokens */
+    uint64_t skip;    /* of the pending values, the next so many get none */
+    token_t skipped;  /* stands for them */
 } reader_t;
+
+#define SKIPPED UINT32_MAX /* index of a value without a token */
 
 static int refuse(reader_t *self, status_t status) {
     self->refusal = status;
@@ -72,12 +77,18 @@ static size_t value_bytes(uint8_t first, size_t text_len) {
 /* Appends a token of this type; the caller fills in its value. text_len: bytes of text or binary, else 0. */
 static token_t *append(reader_t *self, token_type_t type, size_t text_len, uint32_t *index) {
     tape_t *tape = self->tape;
-    CHECK(tape->count < tape->capacity && self->pending > 0, "count %u, capacity %u", tape->count, tape->capacity);
-    *index = tape->count++;
-    token_t *token = &tape->tokens[*index];
-    *token = (token_t){.type = type, .next = tape->count, .begin = (uint32_t)self->at, .len = (uint32_t)text_len};
+    uint32_t begin = (uint32_t)self->at;
     self->at += value_bytes(tape->input.ptr[self->at], text_len);
     self->pending -= 1;
+    if (self->skip > 0) {
+        self->skip -= 1;
+        *index = SKIPPED;
+        return &self->skipped;
+    }
+    CHECK(tape->count < tape->capacity, "count %u, capacity %u", tape->count, tape->capacity);
+    *index = tape->count++;
+    token_t *token = &tape->tokens[*index];
+    *token = (token_t){.type = type, .next = tape->count, .begin = begin, .len = (uint32_t)text_len};
     return token;
 }
 
@@ -104,11 +115,13 @@ static int append_bytes(reader_t *self, token_type_t type, const char *bytes, un
 
 static int append_container(reader_t *self, token_type_t type, size_t len, size_t values, uint32_t *index) {
     append(self, type, 0, index)->len = (uint32_t)len;
+    bool root_map = *index == 0 && type == TOKEN_MAP;
     self->pending += values;
+    self->skip += self->top && !root_map ? values : 0;
     if (self->pending > self->tape->input.len - self->at) {
         return refuse(self, STATUS_INVALID);
     }
-    if (self->pending > self->tape->capacity - self->tape->count) {
+    if (self->pending - self->skip > self->tape->capacity - self->tape->count) {
         return refuse(self, STATUS_TOO_LARGE);
     }
     return 0;
@@ -219,7 +232,9 @@ static inline int reader_array(reader_t *self, unsigned int count, uint32_t *ind
 }
 static inline int reader_array_item(reader_t *self, const uint32_t *array, uint32_t item) {
     (void)item;
-    self->tape->tokens[*array].next = self->tape->count;
+    if (*array != SKIPPED) {
+        self->tape->tokens[*array].next = self->tape->count;
+    }
     return 0;
 }
 static inline int reader_map(reader_t *self, unsigned int count, uint32_t *index) {
@@ -230,6 +245,9 @@ static inline int reader_map(reader_t *self, unsigned int count, uint32_t *index
 }
 static inline int reader_map_item(reader_t *self, const uint32_t *map, uint32_t key, uint32_t value) {
     (void)value;
+    if (key == SKIPPED) {
+        return 0;
+    }
     if (self->tape->tokens[key].type != TOKEN_TEXT || key_occurs_before(self->tape, *map, key)) {
         return refuse(self, STATUS_INVALID);
     }
@@ -244,10 +262,10 @@ static inline int reader_map_item(reader_t *self, const uint32_t *map, uint32_t 
 #define msgpack_unpack_user reader_t
 #include <msgpack/unpack_template.h>
 
-static status_t parse(tape_t *self, size_t *consumed) {
+static status_t parse(tape_t *self, bool top, size_t *consumed) {
     struct template_context context;
     template_init(&context);
-    context.user = (reader_t){.tape = self, .pending = 1, .refusal = STATUS_INVALID};
+    context.user = (reader_t){.tape = self, .pending = 1, .refusal = STATUS_INVALID, .top = top};
     size_t end = 0;
     int result = template_execute(&context, (const char *)self->input.ptr, self->input.len, &end);
     if (result != 1) { /* 0: truncated; the parser's own refusals are INVALID too */
@@ -259,7 +277,7 @@ static status_t parse(tape_t *self, size_t *consumed) {
     return STATUS_OK;
 }
 
-status_t tape_read(tape_t *self, span_t input, size_t *consumed) {
+static status_t read_value(tape_t *self, bool top, span_t input, size_t *consumed) {
     self->count = 0;
     self->input = input;
     if (self->capacity == 0 || input.len > UINT32_MAX) {
@@ -268,11 +286,15 @@ status_t tape_read(tape_t *self, span_t input, size_t *consumed) {
     if (input.len == 0) {
         return STATUS_INVALID;
     }
-    status_t status = parse(self, consumed);
+    status_t status = parse(self, top, consumed);
     if (status != STATUS_OK) {
         self->count = 0;
     }
     return status;
+}
+
+status_t tape_read(tape_t *self, span_t input, size_t *consumed) {
+    return read_value(self, false, input, consumed);
 }
 
 status_t tape_read_whole(tape_t *self, span_t input) {
@@ -283,6 +305,26 @@ status_t tape_read_whole(tape_t *self, span_t input) {
         status = STATUS_INVALID;
     }
     return status;
+}
+
+status_t tape_read_top(tape_t *self, span_t input, size_t *consumed) {
+    return read_value(self, true, input, consumed);
+}
+
+status_t tape_take_array(span_t *rest, uint32_t *count) {
+    uint8_t first = rest->len > 0 ? rest->ptr[0] : 0;
+    bool fix = (first & 0xf0) == 0x90;
+    size_t bytes = fix ? 0 : first == 0xdc ? 2 : 4; /* of the count, big-endian */
+    if ((!fix && first != 0xdc && first != 0xdd) || rest->len < 1 + bytes) {
+        return STATUS_INVALID;
+    }
+    uint32_t value = fix ? first & 0xf : 0;
+    for (size_t i = 1; i <= bytes; i++) {
+        value = value << 8 | rest->ptr[i];
+    }
+    *rest = span_of(rest->ptr + 1 + bytes, rest->len - 1 - bytes);
+    *count = value;
+    return STATUS_OK;
 }
 
 span_t tape_raw(const tape_t *self, uint32_t index) {

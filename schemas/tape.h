@@ -56,6 +56,13 @@ typedef struct tape {
 MUST_USE status_t tape_read(tape_t *self, span_t input, size_t *consumed);
 /* The same, but trailing bytes are INVALID. */
 MUST_USE status_t tape_read_whole(tape_t *self, span_t input);
+/* The same as tape_read, but of a map only its own keys and values get tokens, of another value only the value itself:
+   TAPE_TOP_TOKENS are enough for any. A container among them is one token, and tape_raw has its bytes. What lies deeper
+   is well-formed, but keys that are no strings or occur twice are not noticed there. */
+enum { TAPE_TOP_TOKENS = 1 + 2 * MAP_KEYS_MAX };
+MUST_USE status_t tape_read_top(tape_t *self, span_t input, size_t *consumed);
+/* Takes the head of an array off the bytes, so that its `count` values are what is left of them. INVALID: no array. */
+MUST_USE status_t tape_take_array(span_t *rest, uint32_t *count);
 
 /* The bytes of one value. */
 span_t tape_raw(const tape_t *self, uint32_t index);

@@ -23,6 +23,8 @@ struct peers {
     uint32_t sender, senders;          /* ring */
     uint64_t seed, next_number;
     size_t queue_bytes_max;
+    void (*forgotten)(void *context, peer_id_t peer); /* or NULL */
+    void *context;
     frame_t *free_frames; /* of FRAME_COALESCE_BYTES */
     uint32_t free_frame_count;
 };
@@ -50,6 +52,8 @@ peers_t *peers_new(const peers_options_t *options) {
     peers_t *self = zeroed(1, sizeof *self);
     self->peers_max = options->peers_max;
     self->queue_bytes_max = options->queue_bytes_max;
+    self->forgotten = options->forgotten;
+    self->context = options->context;
     self->free_peer = self->free_stranger = self->oldest = self->newest = self->sender = NONE;
     self->slots = zeroed(slot_count(self), sizeof *self->slots);
     uint32_t buckets = 64;
@@ -199,6 +203,12 @@ static peer_t *find(peers_t *self, span_t routing_id, uint64_t hash) {
     return NULL;
 }
 
+static void tell_forgotten(const peers_t *self, peer_id_t peer) {
+    if (self->forgotten != NULL) {
+        self->forgotten(self->context, peer);
+    }
+}
+
 /* Whose the peer is from now on; everything of an earlier owner must be gone. */
 static void begin(peers_t *self, peer_t *peer, const char *user_id) {
     peer->number = self->next_number++;
@@ -256,8 +266,10 @@ peer_t *peers_see(peers_t *self, span_t routing_id, const char *user_id, uint64_
     if (peer == NULL) {
         peer = make(self, routing_id, hash, user_id);
     } else if (*renewed) {
+        peer_id_t before = peer_id(peer);
         *dropped = empty_queue(self, peer);
         begin(self, peer, user_id);
+        tell_forgotten(self, before);
     }
     if (peer != NULL) {
         touch(self, peer, now_us);
@@ -273,6 +285,7 @@ peer_t *peers_at(peers_t *self, uint32_t index, uint64_t number) {
 
 uint64_t peers_forget(peers_t *self, peer_t *peer) {
     CHECK(peer->number != 0, "peer %u is free", peer->index);
+    peer_id_t before = peer_id(peer);
     uint64_t envelopes = empty_queue(self, peer);
     uint32_t *link = &self->buckets[peer->hash & self->bucket_mask];
     while (*link != peer->index) {
@@ -282,6 +295,7 @@ uint64_t peers_forget(peers_t *self, peer_t *peer) {
     unlink_seen(self, peer);
     release_slot(self, peer);
     self->count--;
+    tell_forgotten(self, before);
     return envelopes;
 }
 

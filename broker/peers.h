@@ -24,6 +24,12 @@
 #define USER_ID_BYTES_MAX 63
 #define STRANGERS_MAX 64
 
+/* Names a peer for as long as it is known. */
+typedef struct peer_id {
+    uint32_t index;
+    uint64_t number;
+} peer_id_t;
+
 typedef struct frame { /* on its way out */
     struct frame *next;
     uint32_t bytes, capacity, envelopes;
@@ -59,6 +65,10 @@ typedef struct peers peers_t;
 typedef struct peers_options {
     uint32_t peers_max;
     size_t queue_bytes_max; /* of one peer */
+    /* Told of every peer that was forgotten, or whose User-Id changed, when it is so, but for the end of all; it must
+       not see or forget any. NULL: nobody asks. */
+    void (*forgotten)(void *context, peer_id_t peer);
+    void *context;
 } peers_options_t;
 
 peers_t *peers_new(const peers_options_t *options);
@@ -71,6 +81,9 @@ peer_t *peers_see(peers_t *self, span_t routing_id, const char *user_id, uint64_
                   uint64_t *dropped);
 /* The peer in this slot if it still has this number, else NULL. */
 peer_t *peers_at(peers_t *self, uint32_t index, uint64_t number);
+static inline peer_id_t peer_id(const peer_t *peer) {
+    return (peer_id_t){.index = peer->index, .number = peer->number};
+}
 /* Forgets the peer. Returns how many envelopes in its queue go with it. */
 uint64_t peers_forget(peers_t *self, peer_t *peer);
 /* Forgets those not seen since `before_us` that have nothing in flight and nothing queued. */

@@ -47,6 +47,42 @@ Test(peers, a_changed_user_drops_everything_of_the_one_before) {
     peers_destroy(&peers);
 }
 
+static peer_id_t gone[4];
+static size_t gone_count;
+
+static void note_gone(void *context, peer_id_t peer) {
+    cr_assert_null(peers_at(*(peers_t **)context, peer.index, peer.number), "it is known no longer");
+    gone[gone_count++] = peer;
+}
+
+Test(peers, nobody_is_forgotten_without_a_word) {
+    peers_t *peers;
+    bool renewed;
+    uint64_t dropped;
+    peers = peers_new(&(peers_options_t){
+        .peers_max = 2, .queue_bytes_max = KIB(64), .forgotten = note_gone, .context = (void *)&peers});
+    peer_t *alice = see(peers, "r", "alice", 1);
+    peer_id_t before = peer_id(alice);
+    cr_assert_eq(peers_see(peers, span_text("r"), "bob", 2, &renewed, &dropped), alice, "in the same slot");
+    cr_assert_eq(gone_count, 1);
+    cr_assert_eq(gone[0].number, before.number);
+    cr_assert_eq(gone[0].index, before.index);
+    before = peer_id(alice);
+    see(peers, "s", "carol", 3);
+    peers_forget_idle(peers, 3);
+    cr_assert_eq(gone_count, 2);
+    cr_assert_eq(gone[1].number, before.number);
+    see(peers, "t", "dora", 4);
+    peer_t *stranger = see(peers, "u", "eve", 5);
+    before = peer_id(stranger);
+    append(peers, stranger, 10, 1);
+    peers_sent(peers, stranger);
+    cr_assert_eq(gone_count, 3);
+    cr_assert_eq(gone[2].number, before.number);
+    peers_destroy(&peers);
+    cr_assert_eq(gone_count, 3, "the end is not told");
+}
+
 Test(peers, a_number_is_never_used_again) {
     peers_t *peers = make(1, KIB(64));
     peer_t *peer = see(peers, "r", "alice", 1);

@@ -536,13 +536,13 @@ Test(answers, flags_come_back_with_the_answer) {
 Test(answers, pending_rows_and_flags_have_golden_bytes) {
     request_t request = request_of(1, 2, 1);
     hold(1, 1);
-    assert_row(1, "");
+    assert_row(1, "b4b9415a895ee18d 01 00 0000 0000000000000000 00");
     cr_assert_eq(check(2, 1), ANSWERS_NEW);
     answers_keep(answers, &fixture.writer, &request,
                  &(answer_t){.type = ENVELOPE_REPLY, .flags = EFFECT_GRANT, .body = span_text("body")});
-    assert_row(2, "");
+    assert_row(2, "0949a50d316925bb 01 00 0000 0000000000000000 42 626f6479");
     settle(1, "body");
-    assert_row(1, "");
+    assert_row(1, "3113ded604ca9385 01 00 0000 0000000000000000 02 626f6479");
 }
 
 /* Sweeping. */

@@ -15,8 +15,8 @@
  *   FIELD_SET(user, &user, name, span_text("Mina"));
  *   if (FIELD_HAS(user, &user, picture)) …
  *
- * BOOL is bool, U64 and TIME uint64_t, I64 int64_t, TEXT, BYTES and ANY span_t, a field of an enumeration uint32_t. Lists
- * and records inside a record are span_t, too: their msgpack, which was checked; list.h and record_read read it.
+ * BOOL is bool, U64 and TIME uint64_t, I64 int64_t, TEXT, BYTES and ANY span_t, a field of an enumeration uint32_t.
+ * Lists and records inside a record are span_t, too: their msgpack, which was checked; list.h and record_read read it.
  */
 #ifndef DORAN_RECORDS_H
 #define DORAN_RECORDS_H

@@ -97,6 +97,11 @@ typedef struct method {
     const char *text;
 } method_t;
 
+/* May it change state? */
+static inline bool method_writes(const method_t *self) {
+    return (self->flags & (WRITE | CREATE | UPSERT)) != 0;
+}
+
 /* What an actor publishes. Its record has a field `seq`; in the body log_epoch stands before the record's fields. */
 typedef struct event {
     const char *name;

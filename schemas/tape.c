@@ -77,6 +77,7 @@ static size_t value_bytes(uint8_t first, size_t text_len) {
 /* Appends a token of this type; the caller fills in its value. text_len: bytes of text or binary, else 0. */
 static token_t *append(reader_t *self, token_type_t type, size_t text_len, uint32_t *index) {
     tape_t *tape = self->tape;
+    CHECK(self->pending > 0, "count %u, at %zu", tape->count, self->at);
     uint32_t begin = (uint32_t)self->at;
     self->at += value_bytes(tape->input.ptr[self->at], text_len);
     self->pending -= 1;

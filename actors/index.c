@@ -7,23 +7,6 @@
 
 #include "actors/cell.h"
 
-bool index_possible(field_type_t type) {
-    switch (type) {
-    case FIELD_BOOL:
-    case FIELD_U64:
-    case FIELD_I64:
-    case FIELD_TIME:
-    case FIELD_TEXT:
-    case FIELD_ENUM:
-        return true;
-    case FIELD_BYTES:
-    case FIELD_ANY:
-    case FIELD_LIST:
-        return false;
-    }
-    return false;
-}
-
 static void set_text(index_value_t *bytes, span_t text) {
     const uint8_t *nul = text.len == 0 ? NULL : memchr(text.ptr, 0, text.len);
     size_t len = nul == NULL ? text.len : (size_t)(nul - text.ptr);
@@ -47,30 +30,44 @@ static void set_number(index_value_t *bytes, uint64_t number) {
     }
 }
 
+static void write_bool(const field_t *field, const void *value, index_value_t *bytes) {
+    (void)field;
+    set_text(bytes, span_text(*(const bool *)value ? "true" : "false"));
+}
+
+static void write_u64(const field_t *field, const void *value, index_value_t *bytes) {
+    (void)field;
+    set_number(bytes, *(const uint64_t *)value);
+}
+
+static void write_i64(const field_t *field, const void *value, index_value_t *bytes) {
+    (void)field;
+    set_number(bytes, *(const uint64_t *)value ^ UINT64_C(1) << 63);
+}
+
+static void write_text(const field_t *field, const void *value, index_value_t *bytes) {
+    (void)field;
+    set_text(bytes, *(const span_t *)value);
+}
+
+static void write_enum(const field_t *field, const void *value, index_value_t *bytes) {
+    set_text(bytes, span_text(field->enumeration->values[*(const uint32_t *)value]));
+}
+
+/* Types that are not here are raw. */
+typedef void (*write_fn)(const field_t *field, const void *value, index_value_t *bytes);
+static const write_fn writers[] = {
+    [FIELD_BOOL] = write_bool, [FIELD_U64] = write_u64,   [FIELD_I64] = write_i64,
+    [FIELD_TIME] = write_u64,  [FIELD_TEXT] = write_text, [FIELD_ENUM] = write_enum,
+};
+
+bool index_possible(field_type_t type) {
+    return type < ARRAY_LENGTH(writers) && writers[type] != NULL;
+}
+
 void index_value(const field_t *field, const void *value, index_value_t *bytes) {
     CHECK(index_possible(field->type), "%s cannot be indexed", field->name);
-    switch (field->type) {
-    case FIELD_BOOL:
-        set_text(bytes, span_text(*(const bool *)value ? "true" : "false"));
-        return;
-    case FIELD_U64:
-    case FIELD_TIME:
-        set_number(bytes, *(const uint64_t *)value);
-        return;
-    case FIELD_I64:
-        set_number(bytes, *(const uint64_t *)value ^ UINT64_C(1) << 63);
-        return;
-    case FIELD_TEXT:
-        set_text(bytes, *(const span_t *)value);
-        return;
-    case FIELD_ENUM:
-        set_text(bytes, span_text(field->enumeration->values[*(const uint32_t *)value]));
-        return;
-    case FIELD_BYTES:
-    case FIELD_ANY:
-    case FIELD_LIST:
-        return;
-    }
+    writers[field->type](field, value, bytes);
 }
 
 bool index_any(const record_t *record) {

@@ -3,59 +3,9 @@
 
 #include <signal.h>
 
-#include "actors/cell.h"
-#include "tests/actors/view_fixture.h"
+#include "tests/actors/thing.h"
 #include "tests/schemas/hex.h"
 #include "tests/storage/random.h"
-
-/* A record of this test's own: one field of each type that can be indexed, and two that are not. */
-
-typedef struct thing {
-    uint64_t present;
-    span_t name, note;
-    uint32_t colour;
-    bool open;
-    uint64_t count;
-    int64_t balance;
-    uint64_t made_at;
-    span_t token;
-} thing_t;
-
-enum { NAME, NOTE, COLOUR, OPEN, COUNT, BALANCE, MADE_AT, TOKEN, THING_FIELDS };
-
-static const char *const colours[] = {"RED", "BLUE"};
-static const enumeration_t enum_colour = {.name = "colour", .values = colours, .count = 2};
-#define THING(field_, type_, flags_)                                                                                   \
-    .name = #field_, .type = type_, .offset = offsetof(thing_t, field_), .flags = flags_
-static const field_t thing_fields[] = {
-    [NAME] = {THING(name, FIELD_TEXT, REQUIRED | INDEX), .max = 1000},
-    [NOTE] = {THING(note, FIELD_TEXT, OPTIONAL), .max = 1000},
-    [COLOUR] = {THING(colour, FIELD_ENUM, REQUIRED | INDEX), .enumeration = &enum_colour},
-    [OPEN] = {THING(open, FIELD_BOOL, OPTIONAL | INDEX)},
-    [COUNT] = {THING(count, FIELD_U64, OPTIONAL | INDEX), .max = UINT64_MAX},
-    [BALANCE] = {THING(balance, FIELD_I64, OPTIONAL | INDEX), .min = (uint64_t)INT64_MIN, .max = INT64_MAX},
-    [MADE_AT] = {THING(made_at, FIELD_TIME, OPTIONAL | INDEX), .max = UINT64_MAX},
-    [TOKEN] = {THING(token, FIELD_TEXT, OPTIONAL), .max = 1000},
-};
-static const record_t record_thing = {.name = "thing",
-                                      .version = 1,
-                                      .struct_bytes = sizeof(thing_t),
-                                      .fields = thing_fields,
-                                      .field_count = THING_FIELDS};
-
-static uint64_t bit(int field) {
-    return UINT64_C(1) << field;
-}
-
-static thing_t thing_named(const char *name) {
-    return (thing_t){.present = bit(NAME) | bit(COLOUR), .name = span_text(name)};
-}
-
-enum { PARTITION = 0x2a };
-
-static void keys_of(const thing_t *thing, const char *key, index_keys_t *keys) {
-    index_keys(&record_thing, thing, PARTITION, span_text("thing"), span_text(key), keys);
-}
 
 static void assert_bytes(span_t bytes, const char *expected) {
     uint8_t wanted[512];
@@ -76,17 +26,14 @@ static void close_view(void) {
 }
 
 static void update(const thing_t *before, const thing_t *after, const char *key) {
-    index_keys_t old, next;
-    keys_of(before, key, &old);
-    keys_of(after, key, &next);
-    index_update(&fixture.writer, &old, &next);
+    thing_update_rows(&fixture, key, before, after);
 }
 
 static bool row_read(const char *field, const char *value, const char *key) {
     store_key_t row;
     span_t found;
     cell_t cell;
-    store_key_index(&row, PARTITION, span_text("thing"), span_text(field), span_text(value), span_text(key));
+    store_key_index(&row, thing_partition(key), span_text("thing"), span_text(field), span_text(value), span_text(key));
     cr_assert_eq(view_get(&fixture.view, store_key_span(&row), &found), STATUS_OK);
     cr_assert(found.ptr == NULL || (cell_open(&cell, store_key_span(&row), found) && cell.body.len == 0));
     return found.ptr != NULL;
@@ -97,11 +44,13 @@ static uint32_t rows_counted(void) {
     view_walk_t walk;
     span_t key, value;
     uint32_t count = 0;
-    store_key_class(&from, PARTITION, 'i');
-    store_key_after(&to, &from);
-    view_walk_start(&walk, &fixture.view, store_key_span(&from), store_key_span(&to));
-    while (view_walk_next(&walk, &key, &value)) {
-        count++;
+    for (uint32_t partition = 0; partition < PARTITIONS; partition++) {
+        store_key_class(&from, (uint8_t)partition, 'i');
+        store_key_after(&to, &from);
+        view_walk_start(&walk, &fixture.view, store_key_span(&from), store_key_span(&to));
+        while (view_walk_next(&walk, &key, &value)) {
+            count++;
+        }
     }
     return count;
 }
@@ -118,7 +67,8 @@ Test(index, a_change_leaves_no_old_row_behind, .init = open_view, .fini = close_
 
 Test(index, an_actor_that_ended_has_no_rows, .init = open_view, .fini = close_view) {
     thing_t mina = thing_named("mina");
-    mina.present |= bit(OPEN) | bit(COUNT) | bit(BALANCE) | bit(MADE_AT);
+    mina.present |=
+        thing_bit(THING_OPEN) | thing_bit(THING_COUNT) | thing_bit(THING_BALANCE) | thing_bit(THING_MADE_AT);
     update(NULL, &mina, "1");
     cr_assert_eq(rows_counted(), 6);
     view_fixture_apply(&fixture);
@@ -128,7 +78,7 @@ Test(index, an_actor_that_ended_has_no_rows, .init = open_view, .fini = close_vi
 
 Test(index, a_field_that_went_away_has_no_row, .init = open_view, .fini = close_view) {
     thing_t with = thing_named("mina"), without = thing_named("mina");
-    with.present |= bit(COUNT);
+    with.present |= thing_bit(THING_COUNT);
     update(NULL, &with, "1");
     cr_assert(row_read("count", "0000000000000000", "1"));
     update(&with, &without, "1");
@@ -137,12 +87,12 @@ Test(index, a_field_that_went_away_has_no_row, .init = open_view, .fini = close_
 
 Test(index, other_fields_write_nothing, .init = open_view, .fini = close_view) {
     thing_t before = thing_named("mina"), after = thing_named("mina");
-    before.present |= bit(NOTE);
+    before.present |= thing_bit(THING_NOTE);
     before.note = span_text("note");
     update(NULL, &before, "1");
     cr_assert_eq(rows_counted(), 2);
     uint32_t records = fixture.batch->record_count;
-    after.present |= bit(TOKEN);
+    after.present |= thing_bit(THING_TOKEN);
     after.token = span_text("token");
     update(&before, &after, "1");
     cr_assert_eq(fixture.batch->record_count, records);
@@ -160,7 +110,7 @@ Test(index, more_fields_than_the_limit_stop_the_program, .signal = SIGABRT) {
     thing_t thing = {0};
     index_keys_t keys;
     for (int i = 0; i <= INDEXED_FIELDS_MAX; i++) {
-        fields[i] = thing_fields[NAME];
+        fields[i] = thing_fields[THING_NAME];
     }
     record_t record = {.name = "wide", .fields = fields, .field_count = INDEXED_FIELDS_MAX + 1};
     index_keys(&record, &thing, 0, span_text("wide"), span_text("1"), &keys);
@@ -179,12 +129,12 @@ Test(index, a_row_has_golden_bytes) {
     thing_t mina = thing_named("mina");
     index_keys_t keys;
     uint8_t cell[CELL_HEADER_BYTES];
-    keys_of(&mina, "k.1", &keys);
-    assert_bytes(store_key_span(&keys.keys[0]), "2a 69 7468696e67 00 6e616d65 00 6d696e61 00 6b2e31");
-    assert_bytes(store_key_span(&keys.keys[1]), "2a 69 7468696e67 00 636f6c6f7572 00 524544 00 6b2e31");
+    thing_keys(&mina, "k.1", &keys);
+    assert_bytes(store_key_span(&keys.keys[0]), "d5 69 7468696e67 00 6e616d65 00 6d696e61 00 6b2e31");
+    assert_bytes(store_key_span(&keys.keys[1]), "d5 69 7468696e67 00 636f6c6f7572 00 524544 00 6b2e31");
     cr_assert_eq(keys.keys[2].len, 0);
     cell_seal(cell, store_key_span(&keys.keys[0]), 0, 0, 0);
-    assert_bytes(span_of(cell, sizeof cell), "eb6c3eeb843ff0af 01 00 0000 0000000000000000");
+    assert_bytes(span_of(cell, sizeof cell), "af1b9d0398a3b9e6 01 00 0000 0000000000000000");
 }
 
 /* Values */
@@ -202,31 +152,32 @@ static void assert_value(int field, const void *value, const char *expected) {
 }
 
 Test(index, values_have_golden_bytes) {
-    assert_value(NAME, &(span_t){(const uint8_t *)"", 0}, "");
-    assert_value(NAME, &(span_t){(const uint8_t *)"두 사람", 10}, "두 사람");
-    assert_value(NAME, &(span_t){(const uint8_t *)"a\0b", 3}, "a");
-    assert_value(COLOUR, &(uint32_t){1}, "BLUE");
-    assert_value(OPEN, &(bool){false}, "false");
-    assert_value(OPEN, &(bool){true}, "true");
-    assert_value(COUNT, &(uint64_t){0}, "0000000000000000");
-    assert_value(COUNT, &(uint64_t){0x0123456789abcdef}, "0123456789abcdef");
-    assert_value(MADE_AT, &(uint64_t){UINT64_MAX}, "ffffffffffffffff");
-    assert_value(BALANCE, &(int64_t){INT64_MIN}, "0000000000000000");
-    assert_value(BALANCE, &(int64_t){-1}, "7fffffffffffffff");
-    assert_value(BALANCE, &(int64_t){0}, "8000000000000000");
-    assert_value(BALANCE, &(int64_t){INT64_MAX}, "ffffffffffffffff");
+    assert_value(THING_NAME, &(span_t){(const uint8_t *)"", 0}, "");
+    assert_value(THING_NAME, &(span_t){(const uint8_t *)"두 사람", 10}, "두 사람");
+    assert_value(THING_NAME, &(span_t){(const uint8_t *)"a\0b", 3}, "a");
+    assert_value(THING_COLOUR, &(uint32_t){1}, "BLUE");
+    assert_value(THING_OPEN, &(bool){false}, "false");
+    assert_value(THING_OPEN, &(bool){true}, "true");
+    assert_value(THING_COUNT, &(uint64_t){0}, "0000000000000000");
+    assert_value(THING_COUNT, &(uint64_t){0x0123456789abcdef}, "0123456789abcdef");
+    assert_value(THING_MADE_AT, &(uint64_t){UINT64_MAX}, "ffffffffffffffff");
+    assert_value(THING_BALANCE, &(int64_t){INT64_MIN}, "0000000000000000");
+    assert_value(THING_BALANCE, &(int64_t){-1}, "7fffffffffffffff");
+    assert_value(THING_BALANCE, &(int64_t){0}, "8000000000000000");
+    assert_value(THING_BALANCE, &(int64_t){INT64_MAX}, "ffffffffffffffff");
 }
 
 Test(index, a_long_text_is_cut_between_characters) {
     char text[INDEX_VALUE_BYTES_MAX + 4];
     memset(text, 'a', sizeof text);
-    cr_assert_eq(value_of(NAME, &(span_t){(const uint8_t *)text, INDEX_VALUE_BYTES_MAX}).len, INDEX_VALUE_BYTES_MAX);
-    cr_assert_eq(value_of(NAME, &(span_t){(const uint8_t *)text, sizeof text}).len, INDEX_VALUE_BYTES_MAX);
+    cr_assert_eq(value_of(THING_NAME, &(span_t){(const uint8_t *)text, INDEX_VALUE_BYTES_MAX}).len,
+                 INDEX_VALUE_BYTES_MAX);
+    cr_assert_eq(value_of(THING_NAME, &(span_t){(const uint8_t *)text, sizeof text}).len, INDEX_VALUE_BYTES_MAX);
     for (size_t begin = INDEX_VALUE_BYTES_MAX - 3; begin <= INDEX_VALUE_BYTES_MAX; begin++) {
         memset(text, 'a', sizeof text);
         memcpy(text + begin, "두", 3);
         size_t whole = begin + 3 <= INDEX_VALUE_BYTES_MAX ? INDEX_VALUE_BYTES_MAX : begin;
-        cr_assert_eq(value_of(NAME, &(span_t){(const uint8_t *)text, sizeof text}).len, whole, "%zu", begin);
+        cr_assert_eq(value_of(THING_NAME, &(span_t){(const uint8_t *)text, sizeof text}).len, whole, "%zu", begin);
     }
 }
 
@@ -236,11 +187,11 @@ Test(index, numbers_sort_as_their_values) {
         int64_t a = (int64_t)(random_next(&random) >> random_below(&random, 64)) - (int64_t)random_below(&random, 2000);
         int64_t b = (int64_t)(random_next(&random) >> random_below(&random, 64)) - (int64_t)random_below(&random, 2000);
         index_value_t first, second;
-        for (int field = COUNT; field <= BALANCE; field++) {
+        for (int field = THING_COUNT; field <= THING_BALANCE; field++) {
             index_value(&thing_fields[field], &a, &first);
             index_value(&thing_fields[field], &b, &second);
             int order = span_compare(span_of(first.bytes, first.len), span_of(second.bytes, second.len));
-            bool less = field == BALANCE ? a < b : (uint64_t)a < (uint64_t)b;
+            bool less = field == THING_BALANCE ? a < b : (uint64_t)a < (uint64_t)b;
             cr_assert_eq(order < 0, less, "%ld %ld", (long)a, (long)b);
             cr_assert_eq(order == 0, a == b);
         }
@@ -255,7 +206,8 @@ static thing_t random_thing(random_state_t *random) {
     static const char *const names[] = {"", "a", "ab", "두", "ab\xc3\xa9"};
     thing_t thing = thing_named(names[random_below(random, ARRAY_LENGTH(names))]);
     thing.colour = (uint32_t)random_below(random, 2);
-    thing.present |= random_next(random) & (bit(OPEN) | bit(COUNT) | bit(BALANCE) | bit(MADE_AT));
+    thing.present |= random_next(random) & (thing_bit(THING_OPEN) | thing_bit(THING_COUNT) | thing_bit(THING_BALANCE) |
+                                            thing_bit(THING_MADE_AT));
     thing.open = random_below(random, 2) == 0;
     thing.count = random_below(random, 3);
     thing.balance = (int64_t)random_below(random, 3) - 1;
@@ -269,7 +221,7 @@ static void assert_rows(thing_t *const things[ACTORS]) {
         char key[24];
         index_keys_t keys;
         snprintf(key, sizeof key, "%d", actor);
-        keys_of(things[actor], key, &keys);
+        thing_keys(things[actor], key, &keys);
         for (int i = 0; i < INDEXED_FIELDS_MAX; i++) {
             span_t value;
             if (keys.keys[i].len > 0) {

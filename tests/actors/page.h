@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page: what shards answer to `list`, read and merged as an asker does it (schemas/common.def).
+ */
+#ifndef DORAN_TESTS_ACTORS_PAGE_H
+#define DORAN_TESTS_ACTORS_PAGE_H
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "schemas/check.h"
+#include "schemas/json.h"
+#include "schemas/limits.h"
+#include "schemas/tape.h"
+
+enum { PAGE_ROWS_MAX = 2000 };
+
+typedef struct row {
+    char key[KEY_BYTES_MAX + 1];
+    uint64_t version, bytes;
+    char state[256]; /* as JSON, cut to fit; "" if there is none */
+} row_t;
+
+typedef struct page {
+    row_t rows[PAGE_ROWS_MAX];
+    uint32_t count;
+    bool more;
+    char through[KEY_BYTES_MAX + 1]; /* if more: the least of the shards' */
+} page_t;
+
+static token_t page_tokens[ELEMENTS_MAX];
+static tape_t page_tape = {.tokens = page_tokens, .capacity = ELEMENTS_MAX};
+
+static inline uint64_t page_number(uint32_t map, const char *name) {
+    uint32_t token = tape_find(&page_tape, map, name);
+    cr_assert(token != 0 && page_tape.tokens[token].type == TOKEN_U64, "%s", name);
+    return page_tape.tokens[token].u64;
+}
+
+static inline void page_read_row(uint32_t map, row_t *row) {
+    const token_t *key = &page_tape.tokens[tape_find(&page_tape, map, "key")];
+    uint32_t state = tape_find(&page_tape, map, "state");
+    char *text = state != 0 ? json_print(&page_tape, state) : NULL;
+    snprintf(row->key, sizeof row->key, "%.*s", (int)key->len, key->ptr);
+    snprintf(row->state, sizeof row->state, "%s", text != NULL ? text : "");
+    row->version = page_number(map, "version");
+    row->bytes = page_number(map, "bytes");
+    free(text);
+}
+
+/* Adds the rows of one reply; its map begins at this token of the tape. */
+static inline void page_add_reply(page_t *self, uint32_t map) {
+    uint32_t items = tape_find(&page_tape, map, "items"), row = items + 1;
+    for (uint32_t i = 0; i < page_tape.tokens[items].len; i++) {
+        cr_assert_lt(self->count, PAGE_ROWS_MAX);
+        page_read_row(row, &self->rows[self->count++]);
+        row = page_tape.tokens[row].next;
+    }
+    if (page_tape.tokens[tape_find(&page_tape, map, "more")].boolean) {
+        const token_t *through = &page_tape.tokens[tape_find(&page_tape, map, "through")];
+        char text[KEY_BYTES_MAX + 1];
+        cr_assert_eq(through->type, TOKEN_TEXT);
+        snprintf(text, sizeof text, "%.*s", (int)through->len, through->ptr);
+        if (!self->more || strcmp(text, self->through) < 0) {
+            snprintf(self->through, sizeof self->through, "%s", text);
+        }
+        self->more = true;
+    }
+}
+
+static inline int page_row_order(const void *a, const void *b) {
+    return strcmp(((const row_t *)a)->key, ((const row_t *)b)->key);
+}
+
+/* Keeps the first rows that are complete, and finds where the next page begins, if there is more. */
+static inline void page_finish(page_t *self, uint32_t limit, char after[KEY_BYTES_MAX + 1]) {
+    qsort(self->rows, self->count, sizeof self->rows[0], page_row_order);
+    while (self->count > 0 && self->more && strcmp(self->rows[self->count - 1].key, self->through) > 0) {
+        self->count--;
+    }
+    if (self->count > limit) {
+        self->count = limit;
+        self->more = true;
+    }
+    bool cut = self->count == limit;
+    if (self->more) {
+        snprintf(after, KEY_BYTES_MAX + 1, "%s", cut ? self->rows[self->count - 1].key : self->through);
+    }
+}
+
+#endif

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: MIT */
+#include "actors/query.h"
+
+#include <signal.h>
+
+#include "actors/store_key.h"
+#include "tests/actors/page.h"
+#include "tests/actors/shard_fixture.h"
+#include "tests/actors/thing.h"
+#include "tests/storage/random.h"
+
+/* One shard's, without a shard. */
+
+static view_fixture_t fixture;
+
+static void open_view(void) {
+    view_fixture_open(&fixture);
+}
+
+static void close_view(void) {
+    view_fixture_close(&fixture);
+}
+
+static void put_head(const char *kind, const char *key, uint64_t version) {
+    uint8_t cell[CELL_HEADER_BYTES + 1] = {0};
+    store_key_t head;
+    store_key_head(&head, address_partition(span_text(kind), span_text(key)), span_text(kind), span_text(key));
+    cell_seal(cell, store_key_span(&head), 1, version, 1);
+    writer_put(&fixture.writer, store_key_span(&head), span_of(cell, sizeof cell));
+}
+
+static void delete_head(const char *key) {
+    store_key_t head;
+    store_key_head(&head, address_partition(span_text("user"), span_text(key)), span_text("user"), span_text(key));
+    writer_delete(&fixture.writer, store_key_span(&head));
+}
+
+/* Fills a page by what is asked, from one of several shards. */
+static void ask(const kind_t *kind, const list_request_t *asked, query_place_t place, size_t room, page_t *page) {
+    static uint8_t bytes[KIB(256)];
+    static token_t tokens[ELEMENTS_MAX];
+    tape_t tape = {.tokens = tokens, .capacity = ELEMENTS_MAX};
+    pack_t pack = pack_into(bytes, room);
+    query_t query;
+    char problem[QUERY_PROBLEM_BYTES] = "";
+    cr_assert_eq(query_read(&query, kind, asked, problem), STATUS_OK, "%s", problem);
+    query_page(&query, &fixture.view, place, &tape, &pack);
+    cr_assert(pack_ok(&pack));
+    FIXTURE_OK(tape_read_whole(&page_tape, pack_bytes(&pack)));
+    cr_assert(page_number(0, "shard") == place.shard && page_number(0, "shards") == place.shards);
+    page_add_reply(page, 0);
+}
+
+static const query_place_t alone = {.shard = 0, .shards = 1};
+
+static void list_in(size_t room, const char *after, uint64_t limit, page_t *page) {
+    list_request_t asked = {0};
+    *page = (page_t){0};
+    FIELD_SET(list_request, &asked, after, span_text(after));
+    FIELD_SET(list_request, &asked, limit, limit);
+    ask(&kinds[KIND_user], &asked, alone, room, page);
+}
+
+static void assert_list(const char *after, uint64_t limit, const char *keys, bool more) {
+    static page_t page;
+    char text[256] = "";
+    size_t len = 0;
+    list_in(KIB(128), after, limit, &page);
+    for (uint32_t i = 0; i < page.count; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s ", page.rows[i].key);
+    }
+    cr_assert_str_eq(text, keys, "%s after %s", text, after);
+    cr_assert_eq(page.more, more, "after %s", after);
+}
+
+Test(query, other_keys_are_not_listed, .init = open_view, .fini = close_view) {
+    store_key_t other;
+    put_head("user", "a", 1);
+    put_head("user-x", "b", 1);
+    put_head("use", "c", 1);
+    put_head("user", "deleted", 1);
+    view_fixture_apply(&fixture);
+    delete_head("deleted");
+    store_key_sub(&other, 3, span_text("user"), span_text("d"), span_text("e"));
+    writer_put(&fixture.writer, store_key_span(&other), span_text("value"));
+    assert_list("", 10, "a ", false);
+}
+
+Test(query, a_page_begins_behind_a_key_whether_it_exists_or_not, .init = open_view, .fini = close_view) {
+    put_head("user", "a", 1);
+    put_head("user", "aa", 1);
+    put_head("user", "b", 1);
+    view_fixture_apply(&fixture);
+    put_head("user", "a-", 1);
+    put_head("user", "B", 1);
+    assert_list("", 10, "B a a- aa b ", false);
+    assert_list("a", 10, "a- aa b ", false);
+    assert_list("a,", 10, "a- aa b ", false);
+    assert_list("a-", 2, "aa b ", false);
+    assert_list("a-", 1, "aa ", true);
+    assert_list("b", 10, "", false);
+    assert_list("\xc3\xa9", 10, "", false);
+}
+
+Test(query, the_longest_key_is_listed_and_passed, .init = open_view, .fini = close_view) {
+    char longest[KEY_BYTES_MAX + 1] = "", expected[KEY_BYTES_MAX + 8];
+    memset(longest, 'm', KEY_BYTES_MAX);
+    put_head("user", longest, 1);
+    put_head("user", "n", 1);
+    snprintf(expected, sizeof expected, "%s n ", longest);
+    assert_list("", 10, expected, false);
+    assert_list(longest, 10, "n ", false);
+}
+
+Test(query, a_damaged_record_is_listed_as_such, .init = open_view, .fini = close_view) {
+    static page_t page;
+    store_key_t head;
+    put_head("user", "a", 5);
+    put_head("user", "b", 6);
+    store_key_head(&head, address_partition(span_text("user"), span_text("a")), span_text("user"), span_text("a"));
+    writer_put(&fixture.writer, store_key_span(&head), span_text("rot"));
+    list_in(KIB(64), "", 10, &page);
+    cr_assert_eq(page.count, 2);
+    cr_assert(page.rows[0].version == 0 && page.rows[0].bytes == 3);
+    cr_assert(page.rows[1].version == 6 && page.rows[1].bytes == CELL_HEADER_BYTES + 1);
+}
+
+Test(query, what_does_not_fit_is_left_for_the_next_page, .init = open_view, .fini = close_view) {
+    static page_t page;
+    char key[KEY_BYTES_MAX + 1] = "", after[KEY_BYTES_MAX + 1] = "";
+    memset(key, 'k', KEY_BYTES_MAX);
+    for (int i = 0; i < 50; i++) {
+        snprintf(key, 4, "%03u", (unsigned)i % 1000);
+        key[3] = 'k';
+        put_head("user", key, UINT64_MAX);
+    }
+    int pages = 0;
+    uint32_t count = 0;
+    do {
+        list_in(KIB(4), after, 1000, &page);
+        cr_assert_gt(page.count, 0);
+        snprintf(after, sizeof after, "%s", page.rows[page.count - 1].key);
+        count += page.count;
+        pages++;
+    } while (page.more);
+    cr_assert_eq(count, 50);
+    cr_assert(pages > 2 && pages < 10, "%d", pages);
+}
+
+/* By the value of a field. */
+
+static list_request_t with_value(const char *field, const char *value) {
+    list_request_t asked = {0};
+    FIELD_SET(list_request, &asked, field, span_text(field));
+    FIELD_SET(list_request, &asked, value, span_text(value));
+    return asked;
+}
+
+static void assert_refused(const kind_t *kind, const list_request_t *asked, const char *sentence) {
+    query_t query;
+    char problem[QUERY_PROBLEM_BYTES] = "";
+    cr_assert_eq(query_read(&query, kind, asked, problem), STATUS_INVALID);
+    cr_assert_str_eq(problem, sentence);
+}
+
+static void assert_no_value(const char *field, const char *value, const char *sentence) {
+    list_request_t asked = with_value(field, value);
+    assert_refused(&kind_thing, &asked, sentence);
+}
+
+static void assert_found(const char *field, const char *value, const char *keys) {
+    static page_t page;
+    char text[256] = "";
+    size_t len = 0;
+    list_request_t asked = with_value(field, value);
+    page = (page_t){0};
+    ask(&kind_thing, &asked, alone, KIB(128), &page);
+    for (uint32_t i = 0; i < page.count; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s ", page.rows[i].key);
+    }
+    cr_assert_str_eq(text, keys, "%s with %s %s", text, field, value);
+    cr_assert_not(page.more);
+}
+
+static void make(const char *key, thing_t thing) {
+    thing_change(&fixture, key, NULL, &thing, 1);
+}
+
+Test(query, a_field_without_rows_is_no_way_to_find_anybody) {
+    static const char sentence[] =
+        "Actors of thing are found by these fields only: name, colour, open, count, balance, made_at";
+    assert_no_value("note", "x", sentence);
+    assert_no_value("token", "x", sentence);
+    assert_no_value("nam", "x", sentence);
+    assert_no_value("names", "x", sentence);
+}
+
+Test(query, a_kind_without_indexed_fields_says_so) {
+    static const field_t fields[] = {{.name = "note", .type = FIELD_TEXT, .max = 9}};
+    static const record_t record = {.name = "plain", .fields = fields, .field_count = 1};
+    static const kind_t kind = {.name = "plain", .state = &record};
+    list_request_t asked = with_value("note", "x");
+    assert_refused(&kind, &asked, "Actors of plain are not found by any field");
+}
+
+Test(query, a_secret_cannot_be_guessed_by_asking_for_it) {
+    field_t fields[] = {thing_fields[THING_TOKEN]};
+    fields[0].flags |= INDEX;
+    record_t record = {.name = "safe", .fields = fields, .field_count = 1};
+    kind_t kind = {.name = "safe", .state = &record};
+    list_request_t asked = with_value("token", "x");
+    assert_refused(&kind, &asked, "Actors of safe are not found by any field");
+}
+
+Test(query, a_field_or_a_value_alone_is_refused) {
+    list_request_t asked = with_value("name", "x");
+    asked.present = FIELD_BIT(list_request, field);
+    assert_refused(&kind_thing, &asked, "A field and its value come together");
+    asked.present = FIELD_BIT(list_request, value);
+    assert_refused(&kind_thing, &asked, "A field and its value come together");
+}
+
+Test(query, what_is_no_value_of_the_field_is_refused) {
+    assert_no_value("colour", "GREEN", "The value of colour must be one of RED, BLUE");
+    assert_no_value("colour", "red", "The value of colour must be one of RED, BLUE");
+    assert_no_value("open", "yes", "The value of open must be true or false");
+    assert_no_value("made_at", "-1", "The value of made_at must be a time in ms");
+    static const char *const no_numbers[] = {
+        "", "x", "1x", " 1", "+1", "0x1", "1.0", "-", "--1", "18446744073709551616", "99999999999999999999"};
+    for (size_t i = 0; i < ARRAY_LENGTH(no_numbers); i++) {
+        assert_no_value("count", no_numbers[i], "The value of count must be a whole number");
+        assert_no_value("balance", no_numbers[i], "The value of balance must be a whole number");
+    }
+    assert_no_value("count", "-1", "The value of count must be a whole number");
+    assert_no_value("balance", "9223372036854775808", "The value of balance must be a whole number");
+    assert_no_value("balance", "-9223372036854775809", "The value of balance must be a whole number");
+}
+
+Test(query, a_row_that_was_left_behind_leads_to_nobody, .init = open_view, .fini = close_view) {
+    thing_t mina = thing_named("mina"), yuna = thing_named("yuna");
+    make("changed", mina);
+    thing_write_head(&fixture, "changed", &yuna, 2);
+    thing_update_rows(&fixture, "gone", NULL, &mina);
+    make("lost", mina);
+    thing_t nameless = {.present = thing_bit(THING_COLOUR)};
+    store_key_t head;
+    thing_head_key("lost", &head);
+    uint8_t cell[CELL_HEADER_BYTES + 32];
+    pack_t pack = pack_into(cell + CELL_HEADER_BYTES, 32);
+    pack_map(&pack, 1); /* a record that an older release wrote may lack a field */
+    pack_cstring(&pack, "colour");
+    pack_cstring(&pack, thing_colours[nameless.colour]);
+    cell_seal(cell, store_key_span(&head), 1, 1, pack.len);
+    writer_put(&fixture.writer, store_key_span(&head), span_of(cell, CELL_HEADER_BYTES + pack.len));
+    make("true", mina);
+    assert_found("name", "mina", "true ");
+}
+
+Test(query, a_text_that_only_begins_alike_is_not_found, .init = open_view, .fini = close_view) {
+    char text[INDEX_VALUE_BYTES_MAX + 9];
+    memset(text, 'm', sizeof text);
+    text[sizeof text - 1] = 0;
+    text[INDEX_VALUE_BYTES_MAX + 4] = 'x';
+    thing_t other = thing_named(strdup(text));
+    make("other", other);
+    text[INDEX_VALUE_BYTES_MAX + 4] = 'y';
+    make("true", thing_named(text));
+    make("short", (thing_t){.present = other.present, .name = span_of(text, INDEX_VALUE_BYTES_MAX)});
+    assert_found("name", text, "true ");
+    text[INDEX_VALUE_BYTES_MAX] = 0;
+    assert_found("name", text, "short ");
+    free((char *)other.name.ptr);
+}
+
+Test(query, values_are_told_apart, .init = open_view, .fini = close_view) {
+    static const char *const keys[] = {"a", "b", "c"};
+    static const uint64_t counts[] = {0, UINT64_MAX, 16};
+    static const int64_t balances[] = {-1, INT64_MIN, INT64_MAX};
+    for (uint32_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+        thing_t thing = thing_named(i == 0 ? "" : i == 1 ? "m" : "ma");
+        thing.present |= thing_bit(THING_OPEN) | thing_bit(THING_COUNT) | thing_bit(THING_BALANCE);
+        thing.colour = i == 1 ? BLUE : RED;
+        thing.open = i == 2;
+        thing.count = counts[i];
+        thing.balance = balances[i];
+        make(keys[i], thing);
+    }
+    make("d", thing_named("m\xc3\xa9"));
+    assert_found("name", "", "a ");
+    assert_found("name", "m", "b ");
+    assert_found("name", "m\xc3\xa9", "d ");
+    assert_found("colour", "RED", "a c d ");
+    assert_found("open", "false", "a b ");
+    assert_found("open", "true", "c ");
+    assert_found("count", "0", "a ");
+    assert_found("count", "18446744073709551615", "b ");
+    assert_found("count", "016", "c ");
+    assert_found("balance", "-1", "a ");
+    assert_found("balance", "-9223372036854775808", "b ");
+    assert_found("balance", "9223372036854775807", "c ");
+    assert_found("balance", "0", "");
+    view_fixture_apply(&fixture);
+    assert_found("colour", "RED", "a c d ");
+}
+
+static void list_states(const char *field, const char *value, size_t room, page_t *page) {
+    list_request_t asked = with_value(field, value);
+    FIELD_SET(list_request, &asked, states, true);
+    FIELD_SET(list_request, &asked, limit, 1000);
+    *page = (page_t){0};
+    ask(&kind_thing, &asked, alone, room, page);
+}
+
+Test(query, secrets_are_not_in_states, .init = open_view, .fini = close_view) {
+    static page_t page;
+    thing_t thing = thing_named("mina");
+    thing.present |= thing_bit(THING_TOKEN);
+    thing.token = span_text("1234");
+    make("a", thing);
+    list_states("name", "mina", KIB(64), &page);
+    cr_assert_eq(page.count, 1);
+    cr_assert_str_eq(page.rows[0].state, "{\"name\":\"mina\",\"colour\":\"RED\",\"token\":\"***\"}");
+    cr_assert(page.rows[0].version == 1 && page.rows[0].bytes > CELL_HEADER_BYTES);
+}
+
+Test(query, a_damaged_record_has_no_state_and_no_version, .init = open_view, .fini = close_view) {
+    static page_t page;
+    store_key_t head;
+    uint8_t cell[CELL_HEADER_BYTES + 1];
+    make("no-cell", thing_named("mina"));
+    thing_head_key("no-cell", &head);
+    writer_put(&fixture.writer, store_key_span(&head), span_text("rot"));
+    make("no-map", thing_named("mina"));
+    thing_head_key("no-map", &head);
+    cell[CELL_HEADER_BYTES] = 7;
+    cell_seal(cell, store_key_span(&head), 1, 1, 1);
+    writer_put(&fixture.writer, store_key_span(&head), span_of(cell, sizeof cell));
+    list_states("name", "mina", KIB(64), &page);
+    cr_assert_eq(page.count, 2);
+    for (uint32_t i = 0; i < page.count; i++) {
+        cr_assert(page.rows[i].version == 0 && page.rows[i].state[0] == 0, "%s", page.rows[i].key);
+    }
+}
+
+Test(query, states_that_do_not_fit_are_left_for_the_next_page, .init = open_view, .fini = close_view) {
+    static page_t page;
+    char key[24], after[KEY_BYTES_MAX + 1] = "";
+    char *note = calloc(1, 8001);
+    memset(note, 'n', 8000);
+    thing_t thing = thing_named("mina");
+    thing.present |= thing_bit(THING_NOTE);
+    thing.note = span_text(note);
+    for (int i = 0; i < 40; i++) {
+        snprintf(key, sizeof key, "k%02d", i);
+        make(key, thing);
+    }
+    uint32_t count = 0, pages = 0;
+    do {
+        list_request_t asked = with_value("colour", "RED");
+        FIELD_SET(list_request, &asked, states, true);
+        FIELD_SET(list_request, &asked, after, span_text(after));
+        page = (page_t){0};
+        ask(&kind_thing, &asked, alone, KIB(64), &page);
+        cr_assert(page.count > 0 && page.rows[page.count - 1].state[0] == '{');
+        count += page.count;
+        pages++;
+        page_finish(&page, PAGE_ROWS_MAX, after);
+    } while (page.more);
+    cr_assert_eq(count, 40);
+    cr_assert(pages == 5, "%u", pages);
+    free(note);
+}
+
+Test(query, a_state_that_never_fits_is_left_out, .init = open_view, .fini = close_view) {
+    static page_t page;
+    char *note = calloc(1, 8001);
+    memset(note, 'n', 8000);
+    thing_t thing = thing_named("mina");
+    thing.present |= thing_bit(THING_NOTE);
+    thing.note = span_text(note);
+    make("a", thing);
+    list_states("name", "mina", KIB(4), &page);
+    cr_assert_eq(page.count, 1);
+    cr_assert(page.rows[0].version == 1 && page.rows[0].state[0] == 0);
+    free(note);
+}
+
+/* The same text up to where rows are cut, so that one question leads to all of them. */
+Test(query, a_page_looks_at_so_many_and_says_how_far_it_came, .init = open_view, .fini = close_view) {
+    static page_t page;
+    char text[INDEX_VALUE_BYTES_MAX + 24], key[24], after[KEY_BYTES_MAX + 1] = "";
+    uint32_t others = 2 * QUERY_LOOKS_MAX + 100, pages = 0, found = 0;
+    memset(text, 'm', sizeof text);
+    for (uint32_t i = 0; i < others; i++) {
+        snprintf(text + INDEX_VALUE_BYTES_MAX, 24, "%u", i);
+        snprintf(key, sizeof key, "k%05u", i);
+        make(key, thing_named(text));
+        if (i % 500 == 0) {
+            view_fixture_apply(&fixture);
+        }
+    }
+    snprintf(text + INDEX_VALUE_BYTES_MAX, 24, "%u", others - 1);
+    do {
+        list_request_t asked = with_value("name", text);
+        FIELD_SET(list_request, &asked, after, span_text(after));
+        page = (page_t){0};
+        ask(&kind_thing, &asked, alone, KIB(64), &page);
+        page_finish(&page, 100, after);
+        found += page.count;
+        pages++;
+    } while (page.more);
+    cr_assert(found == 1 && pages == 3, "%u in %u", found, pages);
+}
+
+/* All shards', while others write. */
+
+static fixture_t shards;
+
+static void close_shards(void) {
+    fixture_close(&shards);
+}
+
+static void open_shards(uint16_t count) {
+    shards.options.count = count;
+    fixture_open(&shards);
+}
+
+static void send_user(const char *key, const char *method) {
+    char body[128] = "{\"email\":\"mina@example.org\",\"name\":\"Mina\"}";
+    fixture_send(&shards, &(call_t){.key = key, .method = method, .body = body});
+}
+
+/* Sends what the random keys are of, and notes them. */
+static void create_users(random_state_t *random, char (*keys)[40], uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        int len = snprintf(keys[i], sizeof keys[i], "%x", (unsigned)random_next(random));
+        snprintf(keys[i] + len, sizeof keys[i] - (size_t)len, "%.*s", (int)random_below(random, 20),
+                 "abcdefghijklmnopqrstuvwxyz");
+        send_user(keys[i], "create");
+    }
+    fixture_run(&shards);
+}
+
+/* As the asker does: all shards' rows, sorted, and of them the first. */
+static void list_shards(const char *after, uint32_t limit, page_t *page) {
+    char body[KEY_BYTES_MAX + 64];
+    size_t consumed;
+    *page = (page_t){0};
+    snprintf(body, sizeof body, "{\"after\":\"%s\",\"limit\":%u}", after, limit);
+    for (uint16_t shard = 0; shard < shards.options.count; shard++) {
+        uint64_t ticket = fixture_send_to(&shards, shard, &(call_t){.method = "list", .body = body});
+        envelope_t envelope;
+        fixture_run(&shards);
+        cr_assert(fixture_is(fixture_outcome(&shards, ticket), "reply"), "%s", fixture_outcome(&shards, ticket));
+        FIXTURE_OK(envelope_decode(&envelope, &page_tape, fixture_envelope(&shards, ticket), &consumed));
+        uint32_t map = envelope_body_token(&page_tape), before = page->count;
+        cr_assert(page_number(map, "shard") == shard && page_number(map, "shards") == shards.options.count);
+        page_add_reply(page, map);
+        cr_assert_leq(page->count - before, limit);
+    }
+    char next[KEY_BYTES_MAX + 1];
+    page_finish(page, limit, next);
+}
+
+/* What may happen between two pages. */
+static void disturb(random_state_t *random, char (*keys)[40], uint32_t count) {
+    char added[2][40];
+    for (int i = 0; i < 5; i++) {
+        send_user(keys[random_below(random, count)], "update");
+    }
+    create_users(random, added, 2);
+    switch (random_below(random, 4)) {
+    case 0:
+        fixture_apply(&shards);
+        break;
+    case 1:
+        fixture_restart_as(&shards, (uint16_t)(1 + random_below(random, 5)));
+        break;
+    default:
+        break;
+    }
+}
+
+static void mark_seen(const page_t *page, char (*keys)[40], uint32_t count, bool *seen) {
+    for (uint32_t row = 0; row < page->count; row++) {
+        for (uint32_t i = 0; i < count; i++) {
+            if (strcmp(page->rows[row].key, keys[i]) == 0) {
+                cr_assert_not(seen[i], "%s again", keys[i]);
+                seen[i] = true;
+            }
+        }
+    }
+}
+
+/* Lists everybody page by page; every key that was there at the beginning is seen once, and all in order. */
+static void list_all(random_state_t *random, char (*keys)[40], uint32_t count, uint32_t limit) {
+    static page_t page;
+    bool *seen = calloc(count, sizeof *seen);
+    char after[KEY_BYTES_MAX + 1] = "";
+    do {
+        list_shards(after, limit, &page);
+        for (uint32_t i = 0; i < page.count; i++) {
+            cr_assert(strcmp(after, page.rows[i].key) < 0, "%s behind %s", page.rows[i].key, after);
+            snprintf(after, sizeof after, "%s", page.rows[i].key);
+        }
+        mark_seen(&page, keys, count, seen);
+        disturb(random, keys, count);
+    } while (page.more);
+    for (uint32_t i = 0; i < count; i++) {
+        cr_assert(seen[i], "%s was skipped", keys[i]);
+    }
+    free(seen);
+}
+
+Test(query, no_actor_is_skipped_or_repeated_while_others_write, .fini = close_shards, .timeout = 60) {
+    static char keys[400][40];
+    random_state_t random = random_start("query, no_actor_is_skipped_or_repeated_while_others_write");
+    open_shards(3);
+    create_users(&random, keys, 400);
+    list_all(&random, keys, 400, 100);
+    list_all(&random, keys, 400, 7);
+    list_all(&random, keys, 400, 33);
+}
+
+Test(query, listing_brings_nobody_into_memory, .fini = close_shards) {
+    static page_t page;
+    open_shards(2);
+    send_user("a", "create");
+    send_user("b", "create");
+    fixture_run(&shards);
+    fixture_restart(&shards);
+    list_shards("", 10, &page);
+    cr_assert_eq(page.count, 2);
+    cr_assert_eq(shard_stats(shards.shards[0]).resident + shard_stats(shards.shards[1]).resident, 0);
+}
+
+Test(query, an_old_asker_is_answered_as_ever, .fini = close_shards) {
+    open_shards(1);
+    send_user("a", "create");
+    send_user("b", "create");
+    fixture_run(&shards);
+    const char *text = fixture_call(&shards, &(call_t){.method = "list"});
+    cr_assert_null(strstr(text, "through"), "%s", text);
+    cr_assert_null(strstr(text, "state"), "%s", text);
+}
+
+Test(query, a_limit_beyond_its_bounds_is_refused, .fini = close_shards) {
+    open_shards(1);
+    cr_assert(
+        fixture_is(fixture_call(&shards, &(call_t){.method = "list", .body = "{\"limit\":0}"}), ERROR_TEXT("invalid")));
+    cr_assert(fixture_is(fixture_call(&shards, &(call_t){.method = "list", .body = "{\"limit\":1001}"}),
+                         ERROR_TEXT("invalid")));
+}
+
+Test(query, a_page_has_a_hundred_rows_if_nobody_says, .fini = close_shards) {
+    static char keys[150][40];
+    random_state_t random = random_start("query, a_page_has_a_hundred_rows_if_nobody_says");
+    open_shards(1);
+    create_users(&random, keys, 150);
+    const char *text = fixture_call(&shards, &(call_t){.method = "list"});
+    uint32_t rows = 0;
+    while ((text = strstr(text, "\"key\":")) != NULL) {
+        text++;
+        rows++;
+    }
+    cr_assert_eq(rows, 100);
+}
+
+Test(query, nobody_is_a_whole_page, .fini = close_shards) {
+    open_shards(1);
+    cr_assert_str_eq(fixture_call(&shards, &(call_t){.method = "list"}),
+                     "reply {\"shard\":0,\"shards\":1,\"items\":[],\"more\":false}");
+}

@@ -205,66 +205,6 @@ Test(schema, secrets_and_unknown_fields_are_redacted) {
                      "84a46e616d65a26162a5746f6b656ea32a2a2aa36e6577a32a2a2aa5636f756e7409");
 }
 
-Test(schema, problems_are_told_with_pointer_code_and_detail) {
-    all_t all;
-    problems_t problems;
-    cr_assert_eq(
-        decode_hex("84 a5636f756e7463 a56e2f7e616d c0 a6636f6c6f757200 a5746f6b656ec400", FROM_WIRE, &all, &problems),
-        STATUS_INVALID);
-    pack_t pack = pack_into(room, sizeof room);
-    problems_pack(&problems, &pack);
-    cr_assert(pack_ok(&pack));
-    tape_t tape = read_bytes(pack_bytes(&pack));
-    cr_assert(span_equal(token_span(&tape.tokens[tape_find(&tape, 0, "code")]), span_text("invalid")));
-    static const char *const expected[][3] = {
-        {"/count", "too_large", "must be at most 9"}, {"/n~1~0am", "unknown", "there is no such field"},
-        {"/colour", "type", "must be text"},          {"/token", "too_short", "must have at least 1 bytes"},
-        {"/name", "required", "is required"},
-    };
-    uint32_t errors = tape_find(&tape, 0, "errors");
-    cr_assert_eq(tape.tokens[errors].len, ARRAY_LENGTH(expected));
-    uint32_t error = errors + 1;
-    for (size_t i = 0; i < ARRAY_LENGTH(expected); i++, error = tape.tokens[error].next) {
-        static const char *const keys[] = {"pointer", "code", "detail"};
-        for (size_t k = 0; k < 3; k++) {
-            span_t value = token_span(&tape.tokens[tape_find(&tape, error, keys[k])]);
-            cr_assert(span_equal(value, span_text(expected[i][k])), "%s: %.*s", expected[i][k], (int)value.len,
-                      value.ptr);
-        }
-    }
-}
-
-Test(schema, the_name_of_an_unknown_field_is_cut_at_a_character) {
-    pack_t pack = pack_into(room, sizeof room);
-    char name[101];
-    for (int i = 0; i < 33; i++) {
-        memcpy(name + 3 * i, "도", 3);
-    }
-    pack_map(&pack, 1);
-    pack_text(&pack, span_of(name, 99));
-    pack_nil(&pack);
-    tape_t tape = read_bytes(pack_bytes(&pack));
-    all_t all;
-    problems_t problems;
-    cr_assert_eq(record_decode(&record_all, &tape, 0, FROM_WIRE, &all, &problems), STATUS_INVALID);
-    static uint8_t answer[1024];
-    pack = pack_into(answer, sizeof answer);
-    problems_pack(&problems, &pack);
-    tape = read_bytes(pack_bytes(&pack)); /* valid UTF-8, or this fails */
-    uint32_t pointer = tape_find(&tape, tape_find(&tape, 0, "errors") + 1, "pointer");
-    cr_assert_eq(tape.tokens[pointer].len, 1 + 63);
-}
-
-Test(schema, a_problem_of_the_record_as_a_whole_points_at_the_root) {
-    problems_t problems = {.items = {{.code = "not_a_map"}}, .count = 1};
-    pack_t pack = pack_into(room, sizeof room);
-    problems_pack(&problems, &pack);
-    tape_t tape = read_bytes(pack_bytes(&pack));
-    uint32_t pointer = tape_find(&tape, tape_find(&tape, 0, "errors") + 1, "pointer");
-    cr_assert_eq(tape.tokens[pointer].type, TOKEN_TEXT);
-    cr_assert_eq(tape.tokens[pointer].len, 0);
-}
-
 static void encode_quietly(const all_t *all) {
     freopen("/dev/null", "w", stderr);
     pack_t pack = pack_into(room, sizeof room);

@@ -283,3 +283,95 @@ Test(tape, find_gives_the_value_of_a_key_or_zero) {
     cr_assert_eq(tape_find(&tape, 0, "c"), 0, "of the inner map only");
     cr_assert_eq(tape_find(&tape, 6, "a"), 0);
 }
+
+Test(tape, the_top_of_a_map_has_tokens_for_its_own_keys_and_values_only) {
+    char text[256];
+    uint8_t bytes[128];
+    span_t input = hex_bytes(MIXED "c0", bytes);
+    tape_t tape = {.tokens = tokens, .capacity = 13};
+    size_t consumed = 0;
+    cr_assert_eq(tape_read_top(&tape, input, &consumed), STATUS_OK);
+    cr_assert_eq(consumed, input.len - 1);
+    cr_assert_eq(tape.count, 13);
+    static const char *const values[] = {
+        "dc000401d0fe90de0000", "81d90163a474657874", "ca3fc00000", "c0", "c5000201ff", "c3"};
+    for (uint32_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        cr_assert_eq(tokens[1 + 2 * i].type, TOKEN_TEXT);
+        cr_assert_eq(tokens[1 + 2 * i].next, 2 + 2 * i);
+        cr_assert_eq(tokens[2 + 2 * i].next, 3 + 2 * i);
+        cr_assert_str_eq(hex_text(tape_raw(&tape, 2 + 2 * i), text), values[i]);
+    }
+    cr_assert_eq(tokens[2].type, TOKEN_ARRAY);
+    cr_assert_eq(tokens[2].len, 4);
+    cr_assert_eq(tokens[4].len, 1);
+    cr_assert_eq(tape_find(&tape, 0, "g"), 12);
+    tape.capacity = 12;
+    cr_assert_eq(tape_read_top(&tape, input, &consumed), STATUS_TOO_LARGE);
+}
+
+Test(tape, the_top_of_what_is_no_map_is_one_token) {
+    static const char *const values[] = {"c0", "a161", "90", "9301c081a16180", "dc00039090919190"};
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++) {
+        uint8_t bytes[32];
+        span_t input = hex_bytes(values[i], bytes);
+        token_t one;
+        tape_t tape = {.tokens = &one, .capacity = 1};
+        size_t consumed = 0;
+        cr_assert_eq(tape_read_top(&tape, input, &consumed), STATUS_OK, "%s", values[i]);
+        cr_assert_eq(consumed, input.len, "%s", values[i]);
+        cr_assert_eq(tape.count, 1);
+        cr_assert(span_equal(tape_raw(&tape, 0), input));
+    }
+}
+
+Test(tape, the_top_of_what_is_no_msgpack_is_refused) {
+    static const char *const refused[] = {
+        "",       "81a161",         "81a16191",   "81a161c1",     "81a16191c1",         "81a161d40000",
+        "8101c0", "82a161c0a161c0", "8191a161c0", "81a16191a1ff", "81a16191ddffffffff", "81a16181a161dfffffffff",
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+        uint8_t bytes[32];
+        span_t input = hex_bytes(refused[i], bytes);
+        tape_t tape = {.tokens = tokens, .capacity = TAPE_TOP_TOKENS};
+        size_t consumed = 0;
+        cr_assert_eq(tape_read_top(&tape, input, &consumed), STATUS_INVALID, "%s", refused[i]);
+        cr_assert_eq(consumed, 0);
+    }
+    char hex[2 * DEPTH_MAX + 3] = "";
+    for (int i = 0; i < DEPTH_MAX; i++) {
+        memcpy(hex + strlen(hex), "91", sizeof "91");
+    }
+    memcpy(hex + strlen(hex), "90", sizeof "90");
+    uint8_t bytes[DEPTH_MAX + 1];
+    tape_t tape = {.tokens = tokens, .capacity = TAPE_TOP_TOKENS};
+    size_t consumed = 0;
+    cr_assert_eq(tape_read_top(&tape, hex_bytes(hex, bytes), &consumed), STATUS_INVALID, "too deep");
+}
+
+Test(tape, the_head_of_an_array_is_taken_in_each_form) {
+    static const struct {
+        const char *hex;
+        uint32_t count;
+        size_t rest;
+    } rows[] = {
+        {"90", 0, 0},           {"9f01", 15, 1},      {"dc0000", 0, 0},
+        {"dc010203", 0x102, 1}, {"dd00000000", 0, 0}, {"dd010203040506", 0x1020304, 2},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        uint8_t bytes[16];
+        span_t rest = hex_bytes(rows[i].hex, bytes);
+        uint32_t count = 99;
+        cr_assert_eq(tape_take_array(&rest, &count), STATUS_OK, "%s", rows[i].hex);
+        cr_assert_eq(count, rows[i].count, "%s: %u", rows[i].hex, count);
+        cr_assert_eq(rest.len, rows[i].rest, "%s", rows[i].hex);
+    }
+    static const char *const refused[] = {"", "80", "c0", "dc", "dc00", "dd000000", "a0", "db00000000", "e0"};
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+        uint8_t bytes[16];
+        span_t rest = hex_bytes(refused[i], bytes);
+        size_t len = rest.len;
+        uint32_t count = 99;
+        cr_assert_eq(tape_take_array(&rest, &count), STATUS_INVALID, "%s", refused[i]);
+        cr_assert(rest.len == len && count == 99, "%s", refused[i]);
+    }
+}

@@ -24,7 +24,7 @@ static inline store_t *nameless_store_open(void) {
     store_t *store = NULL;
     snprintf(folder, sizeof folder, "%s/doran-actors-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     cr_assert_not_null(mkdtemp(folder));
-    status_t status = store_open(folder, MIB(256), &store, error, sizeof error);
+    status_t status = store_open(folder, MIB(1024), &store, error, sizeof error);
     nameless_remove(folder, "data.mdb");
     nameless_remove(folder, "lock.mdb");
     rmdir(folder);

@@ -305,12 +305,21 @@ static bool matches(const query_t *self, const look_t *look, const tape_t *tape)
 
 /* Pages */
 
-/* What frames the rows, and a row without its state, at most. */
-enum { FRAME_BYTES = 64 + KEY_BYTES_MAX, ROW_BYTES = KEY_BYTES_MAX + 48 };
+/* What frames the rows, and a row without its state, at most; the same counted in msgpack values, and in containers
+   around a state: envelope, body, items, row. */
+enum {
+    FRAME_BYTES = 64 + KEY_BYTES_MAX,
+    ROW_BYTES = KEY_BYTES_MAX + 48,
+    FRAME_VALUES = 64,
+    ROW_VALUES = 7,
+    FRAME_DEPTH = 4,
+    VALUES_MAX = ELEMENTS_MAX - FRAME_VALUES,
+};
 
 typedef struct page {
     pack_t rows;
     uint32_t count;
+    uint32_t values;
     uint32_t looks;
     size_t look_bytes;
     span_t through; /* the last key looked at */
@@ -331,10 +340,35 @@ static void pack_row(const query_t *query, span_t key, const look_t *look, const
     }
 }
 
+/* Containers inside one another. */
+static uint32_t depth_of(const tape_t *tape) {
+    uint32_t ends[DEPTH_MAX], depth = 0, deepest = 0;
+    for (uint32_t i = 0; i < tape->count; i++) {
+        while (depth > 0 && ends[depth - 1] <= i) {
+            depth--;
+        }
+        if (tape->tokens[i].type == TOKEN_ARRAY || tape->tokens[i].type == TOKEN_MAP) {
+            ends[depth++] = tape->tokens[i].next;
+            deepest = depth > deepest ? depth : deepest;
+        }
+    }
+    return deepest;
+}
+
+/* Could an asker read an answer with this state? */
+static bool state_travels(const tape_t *tape) {
+    return ROW_VALUES + 1 + tape->count <= VALUES_MAX && FRAME_DEPTH + depth_of(tape) <= DEPTH_MAX;
+}
+
 /* False: there is no room, and the page is as before. A row that is alone fits at least without its state. */
 static bool page_add(page_t *self, const query_t *query, span_t key, const look_t *look, const tape_t *tape) {
     size_t before = self->rows.len;
-    pack_row(query, key, look, tape, query->states && !look->damaged, &self->rows);
+    bool state = query->states && !look->damaged && state_travels(tape);
+    uint32_t values = ROW_VALUES + (state ? 1 + tape->count : 0);
+    if (values > VALUES_MAX - self->values) {
+        return false;
+    }
+    pack_row(query, key, look, tape, state, &self->rows);
     if (self->rows.full && self->count == 0) {
         self->rows = pack_into(self->rows.ptr, self->rows.capacity);
         pack_row(query, key, look, tape, false, &self->rows);
@@ -345,6 +379,7 @@ static bool page_add(page_t *self, const query_t *query, span_t key, const look_
         return false;
     }
     self->count++;
+    self->values += values;
     return true;
 }
 

@@ -5,10 +5,11 @@
  * through memtable and store as they are, activates nothing, and remembers nothing: the next page begins behind a key.
  * So who walks while others write meets every actor once that was there, with that value, all the time.
  *
- * One page is bounded: by the reply's room, by the rows asked for, and by QUERY_LOOKS_MAX heads with
- * QUERY_LOOK_BYTES_MAX looked at; where that ends it before the rows do, `through` says how far it came, though there
- * may be no row. An index row is only a hint: the head record is looked at as it is. A damaged one is listed with
- * version 0 and without its state, so that it is seen. Shard's thread.
+ * One page is bounded: by the reply's room, by the values that an envelope may have, by the rows asked for, and by
+ * QUERY_LOOKS_MAX heads with QUERY_LOOK_BYTES_MAX looked at; where that ends it before the rows do, `through` says how
+ * far it came, though there may be no row. A state that would not fit into any reply is left out. An index row is only
+ * a hint: the head record is looked at as it is. A damaged one is listed with version 0 and without its state, so that
+ * it is seen. Shard's thread.
  */
 #ifndef DORAN_ACTORS_QUERY_H
 #define DORAN_ACTORS_QUERY_H

@@ -385,6 +385,51 @@ Test(query, a_state_that_never_fits_is_left_out, .init = open_view, .fini = clos
     free(note);
 }
 
+Test(query, states_with_more_values_than_an_envelope_may_have_are_spread, .init = open_view, .fini = close_view) {
+    static page_t page;
+    char key[24];
+    thing_t thing = thing_named("m");
+    thing.present |=
+        thing_bit(THING_OPEN) | thing_bit(THING_COUNT) | thing_bit(THING_BALANCE) | thing_bit(THING_MADE_AT);
+    for (int i = 0; i < 1000; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        make(key, thing);
+    }
+    list_states("name", "m", KIB(128), &page);
+    cr_assert(page.more);
+    cr_assert(page_tape.count <= ELEMENTS_MAX - ENVELOPE_FIELDS - 1, "%u", page_tape.count);
+    cr_assert_gt(page_tape.count, ELEMENTS_MAX - 200);
+}
+
+/* A state of one value inside so many arrays. */
+static void make_deep(const char *key, int arrays) {
+    uint8_t cell[CELL_HEADER_BYTES + 64];
+    store_key_t head;
+    make(key, thing_named("m"));
+    thing_head_key(key, &head);
+    pack_t pack = pack_into(cell + CELL_HEADER_BYTES, 64);
+    pack_map(&pack, 2);
+    pack_cstring(&pack, "name");
+    pack_cstring(&pack, "m");
+    pack_cstring(&pack, "deep");
+    for (int i = 0; i < arrays; i++) {
+        pack_array(&pack, 1);
+    }
+    pack_bool(&pack, true);
+    cell_seal(cell, store_key_span(&head), 1, 1, pack.len);
+    writer_put(&fixture.writer, store_key_span(&head), span_of(cell, CELL_HEADER_BYTES + pack.len));
+}
+
+Test(query, a_state_that_is_too_deep_for_an_answer_is_left_out, .init = open_view, .fini = close_view) {
+    static page_t page;
+    make_deep("a", 11);
+    make_deep("b", 12);
+    list_states("name", "m", KIB(16), &page);
+    cr_assert_eq(page.count, 2);
+    cr_assert(page.rows[0].version == 1 && page.rows[0].state[0] == '{');
+    cr_assert(page.rows[1].version == 1 && page.rows[1].state[0] == 0);
+}
+
 /* The same text up to where rows are cut, so that one question leads to all of them. */
 Test(query, a_page_looks_at_so_many_and_says_how_far_it_came, .init = open_view, .fini = close_view) {
     static page_t page;

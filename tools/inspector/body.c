@@ -50,13 +50,21 @@ int body_show(span_t body, const record_t *record, bool json) {
 }
 
 int body_show_text(const char *text, bool json) {
-    /* A number beyond 63 bits is none to jansson; then the line of JSON has to do. */
-    json_t *object = json ? NULL : json_loads(text, 0, NULL);
-    if (object == NULL) {
+    if (json) {
         printf("%s\n", text);
     } else {
-        output_fields(object, 0);
+        body_show_fields(text, 0);
+    }
+    return DONE;
+}
+
+void body_show_fields(const char *text, int indent) {
+    /* A number beyond 63 bits is none to jansson; then the line of JSON has to do. */
+    json_t *object = json_loads(text, 0, NULL);
+    if (object == NULL) {
+        printf("%*s%s\n", indent, "", text);
+    } else {
+        output_fields(object, indent);
     }
     json_decref(object);
-    return DONE;
 }

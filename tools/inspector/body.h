@@ -17,5 +17,7 @@ char *body_to_json(span_t body, const record_t *record);
 int body_show(span_t body, const record_t *record, bool json);
 /* Prints the text of a JSON object in the same way. */
 int body_show_text(const char *text, bool json);
+/* Prints the fields of a JSON object for people, so many columns to the right. */
+void body_show_fields(const char *text, int indent);
 
 #endif

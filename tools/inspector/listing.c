@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ls: the actors of a kind. Every shard knows its own, in order; each page asks all of them behind the last key shown
- * (rows.h) and is printed as it comes, so that a list may be longer than memory.
+ * ls: the actors of a kind, all or those with a value in an indexed field. Every shard knows its own, in order; each
+ * page asks all of them behind the last key that is done with (rows.h) and is printed as it comes, so that a list may
+ * be longer than memory.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "schemas/records.h"
+#include "tools/inspector/body.h"
 #include "tools/inspector/connect.h"
 #include "tools/inspector/output.h"
 #include "tools/inspector/rows.h"
 
-enum { PAGE_ROWS = 1000, REQUEST_BYTES = 256 };
+enum { PAGE_ROWS = 1000, REQUEST_BYTES = 8192, STATE_INDENT = 18 };
 
 typedef struct listing {
     const arguments_t *arguments;
     doran_t *server;
     rows_t page;
-    char after[KEY_BYTES_MAX + 1]; /* the last key shown */
+    span_t field, value;           /* of --where; absent without */
+    char after[KEY_BYTES_MAX + 1]; /* the last key done with */
     uint64_t left;                 /* rows that may still be shown */
     uint64_t shown;
     bool malformed; /* an answer of this page */
@@ -42,6 +45,13 @@ static int ask(listing_t *self) {
     list_request_t request = {0};
     FIELD_SET(list_request, &request, after, span_text(self->after));
     FIELD_SET(list_request, &request, limit, self->left < PAGE_ROWS ? self->left : PAGE_ROWS);
+    if (self->field.ptr != NULL) {
+        FIELD_SET(list_request, &request, field, self->field);
+        FIELD_SET(list_request, &request, value, self->value);
+    }
+    if (self->arguments->states) {
+        FIELD_SET(list_request, &request, states, true);
+    }
     record_encode(&record_list_request, &request, &pack);
     CHECK(pack_ok(&pack), "%d bytes are too few", REQUEST_BYTES);
     rows_reset(&self->page);
@@ -50,24 +60,38 @@ static int ask(listing_t *self) {
     if (code != DORAN_OK) {
         return connect_problem(kind, code, self->text);
     }
-    if (self->malformed) {
+    if (self->malformed || (self->page.more && strcmp(self->page.last, self->after) <= 0)) { /* it would never end */
         output_problem("ls %s: an answer makes no sense to this version of the program", kind);
         return ERROR_ANSWERED;
     }
     return DONE;
 }
 
-static void print_row(const listing_t *self, const row_t *row) {
-    const char *kind = self->arguments->words[0];
-    if (self->arguments->json) {
-        printf("{\"address\":\"%s/%s\",\"version\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n", kind, row->key, row->version,
-               row->bytes);
-    } else {
-        printf("%9" PRIu64 "  %7" PRIu64 "  %s/%s\n", row->version, row->bytes, kind, row->key);
-    }
+/* malloc'd; NULL: there is none. */
+static char *state_text(const char *kind, const row_t *row) {
+    const kind_t *known = kind_of(span_text(kind));
+    return row->state == NULL
+               ? NULL
+               : body_to_json(span_of(row->state, row->state_bytes), known != NULL ? known->state : NULL);
 }
 
-/* Prints what is complete of the page. True: there may be more behind it. */
+static void print_row(const listing_t *self, const row_t *row) {
+    const char *kind = self->arguments->words[0];
+    char *state = state_text(kind, row);
+    if (self->arguments->json) {
+        printf("{\"address\":\"%s/%s\",\"version\":%" PRIu64 ",\"bytes\":%" PRIu64, kind, row->key, row->version,
+               row->bytes);
+        printf(state != NULL ? ",\"state\":%s}\n" : "}\n", state);
+    } else {
+        printf("%9" PRIu64 "  %7" PRIu64 "  %s/%s\n", row->version, row->bytes, kind, row->key);
+        if (state != NULL) {
+            body_show_fields(state, STATE_INDENT);
+        }
+    }
+    free(state);
+}
+
+/* Prints what is complete of the page. True: there may be more behind it, though the page may have been empty. */
 static bool print_page(listing_t *self) {
     size_t complete = rows_finish(&self->page);
     size_t count = complete < self->left ? complete : (size_t)self->left;
@@ -77,12 +101,10 @@ static bool print_page(listing_t *self) {
     for (size_t i = 0; i < count; i++) {
         print_row(self, &self->page.items[i]);
     }
-    if (count > 0) {
-        memcpy(self->after, self->page.items[count - 1].key, sizeof self->after);
-    }
+    memcpy(self->after, self->page.last, sizeof self->after);
     self->left -= count;
     self->shown += count;
-    return count > 0 && self->left > 0 && self->page.more;
+    return self->left > 0 && self->page.more;
 }
 
 static int list(listing_t *self) {
@@ -96,11 +118,31 @@ static int list(listing_t *self) {
     return code;
 }
 
+/* Takes FIELD=VALUE apart. */
+static bool read_where(listing_t *self, const char *where) {
+    const char *equals = where == NULL ? NULL : strchr(where, '=');
+    const field_t *field = &record_list_request.fields[list_request_field_FIELD];
+    const field_t *value = &record_list_request.fields[list_request_value_FIELD];
+    if (where == NULL) {
+        return true;
+    }
+    if (equals == NULL || equals == where || (size_t)(equals - where) > field->max || strlen(equals + 1) > value->max) {
+        output_problem("--where wants FIELD=VALUE, such as status=ACTIVE");
+        return false;
+    }
+    self->field = span_of(where, (size_t)(equals - where));
+    self->value = span_text(equals + 1);
+    return true;
+}
+
 int command_ls(const arguments_t *arguments) {
     const char *after = arguments->after != NULL ? arguments->after : "";
     listing_t self = {.arguments = arguments, .left = arguments->limit != 0 ? arguments->limit : UINT64_MAX};
     if (strlen(after) > KEY_BYTES_MAX) {
         output_problem("--after is longer than a key can be, %d bytes", KEY_BYTES_MAX);
+        return WRONG_USAGE;
+    }
+    if (!read_where(&self, arguments->where)) {
         return WRONG_USAGE;
     }
     snprintf(self.after, sizeof self.after, "%s", after);

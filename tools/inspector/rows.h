@@ -2,11 +2,12 @@
 /*
  * rows: one page of a listing, merged from the answers of the shards (list_reply of schemas/common.def).
  *
- * Each shard answers the first rows behind the same key. Where one has more than it sent, the rows of the others beyond
- * its last one must wait: what it has not sent yet may stand before them.
+ * Each shard answers the first rows behind the same key. Where one has more than it sent, it says how far it came, and
+ * the rows of the others beyond must wait: what it has not sent yet may stand before them.
  *
- *   shard 0:  a  d  f  more         order:  a  b  d  e  f | g
- *   shard 1:  b  e  g                                       |____ waits for the next page, which begins behind f
+ *   shard 0:  a  d  f  more, through f         order:  a  b  d  e  f | g
+ *   shard 1:  b  e  g                                                |____ waits for the next page, which begins behind
+ * f
  *
  * Owned by one thread.
  */
@@ -19,13 +20,15 @@
 typedef struct row {
     char key[KEY_BYTES_MAX + 1];
     uint64_t version, bytes;
+    uint8_t *state; /* the head record; NULL: not asked for, or damaged */
+    size_t state_bytes;
 } row_t;
 
 typedef struct rows {
     row_t *items;
     size_t count, capacity;
-    bool more;                    /* some shard has rows beyond what it sent */
-    char last[KEY_BYTES_MAX + 1]; /* if more: rows up to this key are complete */
+    bool more;                    /* some shard may have rows beyond what it sent */
+    char last[KEY_BYTES_MAX + 1]; /* if more: rows up to this key are complete; it may stand behind the last row */
 } rows_t;
 
 void rows_init(rows_t *self);

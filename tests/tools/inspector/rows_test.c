@@ -7,11 +7,12 @@
 
 static rows_t page;
 
-/* Adds the answer of a shard whose keys are the letters given. */
-static status_t answer(const char *letters, bool more) {
+/* Adds the answer of a shard whose keys are the letters given. through NULL: the server is one of before, and does not
+   say how far it came. */
+static status_t answer_through(const char *letters, bool more, const char *through) {
     uint8_t bytes[65536];
     pack_t pack = pack_into(bytes, sizeof bytes);
-    pack_map(&pack, 4);
+    pack_map(&pack, through != NULL ? 5 : 4);
     pack_cstring(&pack, "shard");
     pack_u64(&pack, 0);
     pack_cstring(&pack, "shards");
@@ -29,8 +30,16 @@ static status_t answer(const char *letters, bool more) {
     }
     pack_cstring(&pack, "more");
     pack_bool(&pack, more);
+    if (through != NULL) {
+        pack_cstring(&pack, "through");
+        pack_cstring(&pack, through);
+    }
     cr_assert(pack_ok(&pack));
     return rows_add(&page, pack_bytes(&pack));
+}
+
+static status_t answer(const char *letters, bool more) {
+    return answer_through(letters, more, NULL);
 }
 
 static void assert_shown(const char *letters) {
@@ -64,6 +73,43 @@ Test(rows, the_slowest_of_several_shards_decides) {
     cr_assert_eq(answer("e", true), STATUS_OK);
     assert_shown("abc");
     cr_assert(page.more);
+}
+
+Test(rows, who_came_less_far_than_its_last_row_would_say_holds_others_back) {
+    cr_assert_eq(answer_through("", true, "c"), STATUS_OK);
+    cr_assert_eq(answer_through("ade", true, "x"), STATUS_OK);
+    assert_shown("a");
+    cr_assert(page.more);
+    cr_assert_str_eq(page.last, "c");
+}
+
+Test(rows, who_came_further_than_its_last_row_lets_others_pass) {
+    cr_assert_eq(answer_through("b", true, "m"), STATUS_OK);
+    cr_assert_eq(answer("cn", false), STATUS_OK);
+    assert_shown("bc");
+    cr_assert_str_eq(page.last, "m");
+}
+
+Test(rows, a_place_that_is_no_key_is_refused) {
+    char key[KEY_BYTES_MAX + 2];
+    memset(key, 'k', sizeof key);
+    key[sizeof key - 1] = 0;
+    cr_assert_eq(answer_through("a", true, key), STATUS_INVALID);
+    cr_assert_eq(answer_through("a", true, ""), STATUS_INVALID);
+    assert_shown("");
+}
+
+Test(rows, a_state_is_kept_as_it_came) {
+    /* {shard: 0, shards: 1, items: [{key: "a", version: 1, bytes: 2, state: {n: 7}}], more: false} */
+    static const char body[] = "\x84\xa5shard\x00\xa6shards\x01\xa5items\x91\x84\xa3key\xa1"
+                               "a\xa7version\x01\xa5"
+                               "bytes\x02\xa5state\x81\xa1n\x07\xa4more\xc2";
+    cr_assert_eq(rows_add(&page, span_of(body, sizeof body - 1)), STATUS_OK);
+    cr_assert(span_equal(span_of(page.items[0].state, page.items[0].state_bytes), span_text("\x81\xa1n\x07")));
+    rows_reset(&page);
+    cr_assert_eq(answer("b", false), STATUS_OK);
+    cr_assert_eq(rows_finish(&page), 1);
+    cr_assert_null(page.items[0].state);
 }
 
 Test(rows, without_more_everything_is_shown_in_order) {

@@ -102,7 +102,8 @@ status_t schedule_parse(schedule_t *self, const schedule_plan_t *plan, char *err
     }
     parsed.zone = zone_new(plan->time_zone);
     if (parsed.zone == NULL) {
-        snprintf(error, error_bytes, "time_zone: the system knows no zone of this name; names are as Europe/Berlin or UTC");
+        snprintf(error, error_bytes,
+                 "time_zone: the system knows no zone of this name; names are as Europe/Berlin or UTC");
         return STATUS_INVALID;
     }
     *self = parsed;
@@ -242,6 +243,23 @@ bool schedule_next(const schedule_t *self, uint64_t after_ms, uint64_t *due_ms) 
         return true;
     }
     CHECK(false, "schedule of type %d", self->type);
+}
+
+/* By halving: below the last due time the next is within the range, from there on it is not. */
+bool schedule_last(const schedule_t *self, uint64_t after_ms, uint64_t until_ms, uint64_t *due_ms) {
+    uint64_t low = after_ms, high = until_ms, due;
+    if (after_ms >= until_ms || !schedule_next(self, low, &due) || due > until_ms) {
+        return false;
+    }
+    while (high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+        if (schedule_next(self, middle, &due) && due <= until_ms) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return schedule_next(self, low, due_ms);
 }
 
 uint64_t schedule_jitter_ms(uint64_t due_ms, span_t key, uint64_t jitter_s) {

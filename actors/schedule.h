@@ -56,6 +56,9 @@ void schedule_fini(schedule_t *self);
    date and every weekday of a 29 February comes: well under a millisecond. */
 bool schedule_next(const schedule_t *self, uint64_t after_ms, uint64_t *due_ms);
 
+/* The last due time after the one moment and not after the other: of many that were missed, the latest. False: none. */
+bool schedule_last(const schedule_t *self, uint64_t after_ms, uint64_t until_ms, uint64_t *due_ms);
+
 /* How many ms after its due time a job is to be started, so that many jobs due at once do not start at once: below
    jitter_s seconds, by a hash of the job's key and the due time, so always the same. */
 uint64_t schedule_jitter_ms(uint64_t due_ms, span_t key, uint64_t jitter_s);

@@ -290,6 +290,33 @@ Test(schedule, milliseconds_count) {
     schedule_fini(&self);
 }
 
+static void assert_last(const schedule_t *self, uint64_t after, uint64_t until) {
+    uint64_t last = 0, found = 0, due = after;
+    while (schedule_next(self, due, &due) && due <= until) {
+        last = due;
+    }
+    cr_assert_eq(schedule_last(self, after, until, &found), last != 0);
+    cr_assert_eq(found, last, "%s, not %s", text_of(found).text, text_of(last).text);
+}
+
+Test(schedule, the_last_due_time_of_a_range_is_found) {
+    schedule_plan_t plan = cron_plan("Europe/Berlin", "*/20 2-4 * * SUN");
+    schedule_t selves[] = {parsed(&plan), parsed(&(schedule_plan_t){.type = SCHEDULE_EVERY, .every_s = 45}),
+                           parsed(&(schedule_plan_t){.type = SCHEDULE_AT, .at_ms = 1792893600000})};
+    random_state_t random = random_start("schedule");
+    uint64_t middle = ms_of("2026-10-25T00:40:00Z");
+    for (size_t i = 0; i < ARRAY_LENGTH(selves); i++) {
+        for (int round = 0; round < 100; round++) {
+            uint64_t after = middle - random_below(&random, 4 * HOUR) * 1000;
+            assert_last(&selves[i], after, after + random_below(&random, 6 * HOUR) * 1000 + random_below(&random, 2));
+        }
+        assert_last(&selves[i], middle - 1, middle);
+        assert_last(&selves[i], middle, middle);
+        assert_last(&selves[i], middle, middle - 1);
+        schedule_fini(&selves[i]);
+    }
+}
+
 Test(schedule, jitter_is_bounded_spread_and_always_the_same) {
     uint64_t highest = 0, lowest = UINT64_MAX;
     cr_assert_eq(schedule_jitter_ms(1000, span_text("a"), 0), 0);

@@ -53,20 +53,22 @@ typedef struct cursor {
     uint32_t index; /* token of the next field */
 } cursor_t;
 
+enum { STREAM_PARTS = 4 };
+
 static const token_t *next_field(cursor_t *self) {
     const token_t *token = &self->tape->tokens[self->index];
     self->index = token->next;
     return token;
 }
 
-/* [from, to, number]: who continues a stream reads it; here only its shape. */
+/* [from, to, number, chain]: who continues a stream reads it; here only its shape. */
 static status_t read_stream(cursor_t *cursor, span_t *stream) {
     uint32_t index = cursor->index;
     const token_t *token = next_field(cursor);
     if (token->type == TOKEN_NIL) {
         return STATUS_OK;
     }
-    if (token->type != TOKEN_ARRAY || token->len != 3) {
+    if (token->type != TOKEN_ARRAY || token->len != STREAM_PARTS) {
         return STATUS_INVALID;
     }
     *stream = tape_raw(cursor->tape, index);

@@ -33,7 +33,7 @@ typedef struct envelope {
     span_t session;           /* SESSION_BYTES, or absent */
     span_t kind, key, method; /* may be empty in replies */
     span_t idempotency_key;   /* or absent */
-    span_t stream;            /* raw msgpack array [from, to, number], or absent */
+    span_t stream;            /* raw msgpack array [from, to, number, chain], or absent: actors/stream.h */
     span_t handle;            /* HANDLE_BYTES, or absent */
     span_t subject, role;     /* both or neither; never together with handle */
     span_t trace;             /* TRACE_BYTES, or absent */

@@ -349,7 +349,8 @@ status_t record_decode(const record_t *self, const tape_t *tape, uint32_t token,
 }
 
 status_t record_load(const record_t *self, span_t bytes, void *out) {
-    problems_t problems = {.count = 0};
+    problems_t problems;
+    problems.count = 0;
     decoder_t decoder = {.strictness = FROM_STORE, .inside = true, .problems = &problems};
     decode_element(&decoder, self, &bytes, out);
     return problems.count == 0 && bytes.len == 0 ? STATUS_OK : STATUS_INTERNAL;

@@ -26,7 +26,8 @@ static const uint8_t sixteen[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
     "9f 01 01 2a c410000102030405060708090a0b0c0d0e0f 29 a475736572 a27531 a3676574 cd7530 a16b 00 c0 "                \
     "c410000102030405060708090a0b0c0d0e0f c41900000000000000000000000000000000000000000000000000 81a161 01"
 /* What one actor sends another: a stream, a caller in place of the handle, nothing of a client. */
-#define TELL "9f 01 07 00 c0 00 a4726f6f6d a131 a46a6f696e 00 c0 03 93010203 92 a6757365722f31 a455534552 c0 80"
+#define STREAM "94 92 c410000102030405060708090a0b0c0d0e0f 05 92 a4726f6f6d ccc8 cd012c 91 a6757365722f31"
+#define TELL "9f 01 07 00 c0 00 a4726f6f6d a131 a46a6f696e 00 c0 03 " STREAM " 92 a6757365722f31 a455534552 c0 80"
 /* The smallest one: a ping. */
 #define PING "9f 01 05 01 c0 01 a0 a0 a0 00 c0 00 c0 c0 c0 80"
 
@@ -88,7 +89,8 @@ Test(envelope, a_field_of_a_wrong_type_or_size_is_refused) {
         {"9f 01 05 01 c0 01 a0 a0 a0 00 a0 00 c0 c0 c0 80", "idempotency key empty", STATUS_INVALID},
         {"9f 01 05 01 c0 01 a0 a0 a0 00 01 00 c0 c0 c0 80", "idempotency key number", STATUS_INVALID},
         {"9f 01 05 01 c0 01 a0 a0 a0 00 c0 cd0100 c0 c0 c0 80", "hops 256", STATUS_INVALID},
-        {"9f 01 05 01 c0 01 a0 a0 a0 00 c0 00 920102 c0 c0 80", "stream of two", STATUS_INVALID},
+        {"9f 01 05 01 c0 01 a0 a0 a0 00 c0 00 93010203 c0 c0 80", "stream of three", STATUS_INVALID},
+        {"9f 01 05 01 c0 01 a0 a0 a0 00 c0 00 950102030405 c0 c0 80", "stream of five", STATUS_INVALID},
         {"9f 01 05 01 c0 01 a0 a0 a0 00 c0 00 01 c0 c0 80", "stream number", STATUS_INVALID},
         {"9f 01 05 01 c0 01 a0 a0 a0 00 c0 00 c0 c40100 c0 80", "handle short", STATUS_INVALID},
         {"9f 01 05 01 c0 01 a0 a0 a0 00 c0 00 c0 91a0 c0 80", "caller of one", STATUS_INVALID},
@@ -222,13 +224,14 @@ Test(envelope, the_golden_bytes_of_a_request_are_read_and_written) {
 }
 
 Test(envelope, the_golden_bytes_of_a_tell_are_read_and_written) {
+    uint8_t stream[64];
     const envelope_t expected = {
         .type = ENVELOPE_TELL,
         .hops = 3,
         .kind = span_text("room"),
         .key = span_text("1"),
         .method = span_text("join"),
-        .stream = span_of("\x93\x01\x02\x03", 4),
+        .stream = hex_bytes(STREAM, stream),
         .subject = span_text("user/1"),
         .role = span_text("USER"),
     };
@@ -284,13 +287,13 @@ Test(envelope, the_bytes_around_the_spans_stay_below_the_bound) {
         .key = span_of(text, KEY_BYTES_MAX),
         .method = span_of(text, METHOD_BYTES_MAX),
         .idempotency_key = span_of(text, IDEMPOTENCY_KEY_BYTES_MAX),
-        .stream = span_of("\x93\x01\x02\x03", 4),
+        .stream = span_of("\x94\x01\x02\x03\x04", 5),
         .subject = span_of(text, SUBJECT_BYTES_MAX),
         .role = span_of(text, ROLE_BYTES_MAX),
         .trace = span_of(trace, TRACE_BYTES),
         .body = span_of("\x80", 1),
     };
-    size_t spans = SESSION_BYTES + KIND_BYTES_MAX + KEY_BYTES_MAX + METHOD_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX + 4 +
+    size_t spans = SESSION_BYTES + KIND_BYTES_MAX + KEY_BYTES_MAX + METHOD_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX + 5 +
                    SUBJECT_BYTES_MAX + ROLE_BYTES_MAX + TRACE_BYTES + 1;
     uint8_t bytes[2048];
     pack_t pack = pack_into(bytes, sizeof bytes);

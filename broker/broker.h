@@ -4,6 +4,9 @@
  * fills the buffers that shards take, and hands what comes out of the journal to the peers' queues.
  *
  *   frame → broker_admit → buffer of the shard → broker_take → shard → journal → broker_forward → queue → broker_flush
+ *                                 ▲                                                 │
+ *                                 └──────── messages between actors, acks ◄─────────┤
+ *                                 └─ broker_worked ◄─ work thread ◄─ broker_take_work ◄─┘
  *
  * It is a plain object without thread, socket or clock (router.h puts those around it). Decodes headers only, copies
  * bodies as bytes, touches no disk, allocates nothing per message. Owned by one thread.
@@ -17,6 +20,7 @@
 #include "actors/request.h"
 #include "broker/figures.h"
 #include "broker/keys.h"
+#include "broker/work_order.h"
 #include "storage/batch.h"
 
 typedef struct broker broker_t;
@@ -32,6 +36,9 @@ typedef struct broker_options {
     uint32_t heartbeat_ms;         /* told to clients: ping this often */
     uint32_t peer_idle_ms;         /* a peer not seen for so long is forgotten */
     uint64_t session_ms;
+    uint32_t handles_max, peer_handles_max;             /* of all peers, of one */
+    uint32_t subscriptions_max, peer_subscriptions_max; /* the same */
+    const kind_t *(*kind_of)(span_t name);              /* NULL: as in schema.h; else a test's own */
     uint8_t folder_secret[FOLDER_SECRET_BYTES];
     keys_t *keys; /* taken */
 } broker_options_t;
@@ -48,7 +55,11 @@ void broker_admit(broker_t *self, span_t routing_id, const char *user_id, span_t
 requests_t *broker_take(broker_t *self, uint16_t shard);
 
 /* Hands on the effects of a durable batch and takes its finished request buffers back; the batch may then go home. */
-void broker_forward(broker_t *self, const batch_t *batch, uint64_t now_us);
+void broker_forward(broker_t *self, const batch_t *batch, uint64_t now_us, uint64_t unix_ms);
+/* The next order for the work thread, or NULL; ask until there is none. Each one must come back: */
+work_order_t *broker_take_work(broker_t *self);
+/* with its result, or without one. It is taken. */
+void broker_worked(broker_t *self, work_order_t *order, uint64_t now_us);
 /* Figures that were asked for; true once per round: send every shard a probe now. */
 bool broker_probe(broker_t *self);
 void broker_figures(broker_t *self, const figures_t *figures, uint64_t now_us);
@@ -62,9 +73,10 @@ uint32_t broker_queued(const broker_t *self);
 /* Requests admitted and not yet answered. A query counts once for each shard. */
 uint32_t broker_in_flight(const broker_t *self);
 
-/* To be called about every second, or more often: forgets idle peers. */
-void broker_tick(broker_t *self, uint64_t now_us);
-/* A new allow-list (taken): rights of known peers follow it at once. */
+/* To be called about every second, or more often: forgets idle peers, ends handles whose time has come. */
+void broker_tick(broker_t *self, uint64_t now_us, uint64_t unix_ms);
+/* A new allow-list (taken): rights of known peers follow it at once; who has none left loses handles and subscriptions.
+ */
 void broker_set_keys(broker_t *self, keys_t *keys);
 /* While full, requests that may write are refused. */
 void broker_set_storage_full(broker_t *self, bool full);

@@ -249,7 +249,11 @@ static status_t start_router(server_t *self, const key_pair_t *pair) {
                                            .request_timeout_ms = (uint32_t)settings->request_timeout_ms,
                                            .heartbeat_ms = (uint32_t)settings->heartbeat_ms,
                                            .peer_idle_ms = (uint32_t)settings->peer_idle_ms,
-                                           .session_ms = settings->session_ms},
+                                           .session_ms = settings->session_ms,
+                                           .handles_max = (uint32_t)settings->handles_max,
+                                           .peer_handles_max = (uint32_t)settings->peer_handles_max,
+                                           .subscriptions_max = (uint32_t)settings->subscriptions_max,
+                                           .peer_subscriptions_max = (uint32_t)settings->peer_subscriptions_max},
                                 .run_dir = run_dir,
                                 .listen = parts,
                                 .server = pair};
@@ -282,6 +286,7 @@ static void start_ring(server_t *self) {
                                           .journal_tail_bytes_max = settings->journal_tail_bytes_max,
                                           .slice_records = settings->apply_slice_records},
                               .segment_bytes = settings->segment_bytes,
+                              .folder = self->folder.path,
                               .store = self->folder.store,
                               .journal = self->folder.journal,
                               .segments = self->folder.segments};

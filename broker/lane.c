@@ -16,11 +16,12 @@ void lane_fini(lane_t *self) {
     }
 }
 
-requests_t *lane_open(lane_t *self, size_t bytes) {
-    if (self->open != NULL && requests_has_room(self->open, bytes)) {
+requests_t *lane_open(lane_t *self, size_t bytes, lane_user_t user) {
+    uint32_t reserved = user == LANE_CLIENT ? LANE_RESERVED : 0;
+    if (self->open != NULL && requests_has_room(self->open, bytes) && self->free_count >= reserved) {
         return self->open;
     }
-    if (self->free_count == 0) {
+    if (self->free_count <= reserved) {
         return NULL;
     }
     if (self->open != NULL) {
@@ -37,7 +38,7 @@ requests_t *lane_take(lane_t *self) {
         taken = self->ready[0];
         self->ready_count--;
         memmove(self->ready, self->ready + 1, self->ready_count * sizeof self->ready[0]);
-    } else if (self->open != NULL && self->open->count > 0 && self->free_count > 0) {
+    } else if (self->open != NULL && self->open->count > 0 && self->free_count > LANE_RESERVED) {
         taken = self->open;
         self->open = NULL;
     }

@@ -11,6 +11,14 @@
 
 #include "actors/request.h"
 
+/* Buffers that client requests leave to what goes on between actors, which nobody could tell to come again later. */
+enum { LANE_RESERVED = 2 };
+
+typedef enum lane_user {
+    LANE_CLIENT,
+    LANE_RING, /* messages between actors, acks, results of work */
+} lane_user_t;
+
 typedef struct lane {
     requests_t *all[REQUEST_BATCHES_PER_SHARD];
     requests_t *free[REQUEST_BATCHES_PER_SHARD];
@@ -22,10 +30,11 @@ typedef struct lane {
 void lane_init(lane_t *self, uint16_t shard);
 /* Frees the buffers, wherever they are. */
 void lane_fini(lane_t *self);
-/* The buffer to add a request with this many bytes to, or NULL: all others are full or away. */
-requests_t *lane_open(lane_t *self, size_t bytes);
-/* The buffer that the shard should have now, or NULL. The open one only while another is free: so one always stays to
-   be filled, and the slower the shard, the larger its batches. */
+/* The buffer to add a request with this many bytes to, or NULL: all others are full or away, or reserved. All users
+   share the open buffer, so that what comes first goes first. */
+requests_t *lane_open(lane_t *self, size_t bytes, lane_user_t user);
+/* The buffer that the shard should have now, or NULL. The open one only while another is free that is not reserved: so
+   one always stays to be filled, and the slower the shard, the larger its batches. */
 requests_t *lane_take(lane_t *self);
 /* A buffer that was taken comes back. */
 void lane_home(lane_t *self, requests_t *requests);

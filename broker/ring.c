@@ -11,10 +11,11 @@
 struct ring {
     ring_options_t options;
     applier_t *applier;
-    zactor_t *shard_actors[SHARDS_MAX], *journal_actor, *applier_actor;
+    zactor_t *shard_actors[SHARDS_MAX], *journal_actor, *applier_actor, *work_actor;
     shard_thread_t shard_threads[SHARDS_MAX];
     journal_thread_t journal_thread;
     applier_thread_t applier_thread;
+    work_thread_t work_thread;
 };
 
 /* Room ahead of the journal: a segment, or two maximal batches where segments are smaller. */
@@ -63,6 +64,9 @@ ring_t *ring_new(const ring_options_t *options) {
                                               .applied = applier_applied(self->applier)};
     self->journal_actor = zactor_new(journal_thread_run, &self->journal_thread);
     start_shards(self);
+    self->work_thread = (work_thread_t){
+        .store = options->store, .folder = options->folder, .works = options->works != NULL ? options->works : works};
+    self->work_actor = zactor_new(work_thread_run, &self->work_thread);
     return self;
 }
 
@@ -83,6 +87,7 @@ void ring_destroy(ring_t **self_p) {
     if (self == NULL) {
         return;
     }
+    zactor_destroy(&self->work_actor);
     for (uint16_t i = 0; i < self->options.shards; i++) {
         zactor_destroy(&self->shard_actors[i]);
     }

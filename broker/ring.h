@@ -4,25 +4,29 @@
  *
  *   broker ──requests──► shard[k] ──batches──► journal ──batches──► broker ──batches, home──► shard[k]
  *                                                │ ▲
- *                                        durable ▼ │ segments, applied
- *                                               applier
+ *                    ▲                   durable ▼ │ segments, applied
+ *           orders ▼ │ results                  applier
+ *                work thread
  *
  * Each box is one thread (a zactor) around a plain object; it moves messages and reads the clock, nothing else. No send
  * blocks: a shard owns BATCHES_PER_SHARD buffers and stops draining when all are away; requests travel in
- * REQUEST_BATCHES_PER_SHARD buffers of the broker's; between journal and applier one question is under way at a time.
+ * REQUEST_BATCHES_PER_SHARD buffers of the broker's; between journal and applier one question is under way at a time;
+ * of orders there are WORK_ORDERS_MAX.
  *
- * The broker's side uses the ends RING_TO_SHARD (sending) and RING_TO_BROKER (receiving).
+ * The broker's side uses the ends RING_TO_SHARD and RING_TO_WORK (sending) and RING_TO_BROKER (receiving).
  */
 #ifndef DORAN_BROKER_RING_H
 #define DORAN_BROKER_RING_H
 
 #include "actors/shard.h"
+#include "actors/work.h"
 #include "storage/applier.h"
 #include "storage/segments.h"
 
 #define RING_TO_SHARD "inproc://to-shard-%u"
 #define RING_TO_JOURNAL "inproc://to-journal"
 #define RING_TO_APPLIER "inproc://to-applier"
+#define RING_TO_WORK "inproc://to-work"
 #define RING_TO_BROKER "inproc://to-broker"
 
 typedef struct ring ring_t;
@@ -32,6 +36,8 @@ typedef struct ring_options {
     shard_options_t shard; /* id, count and reader are filled in */
     applier_options_t applier;
     size_t segment_bytes;
+    const char *folder;         /* the data folder, for works; borrowed for the ring's life */
+    const work_t *const *works; /* NULL: as in work.h; else a test's own, ended by NULL */
     /* Recovered and opened; owned by the ring until it is destroyed. */
     store_t *store;
     journal_t *journal;
@@ -40,7 +46,8 @@ typedef struct ring_options {
 
 /* Starts the threads; the receiving end RING_TO_BROKER may be bound before or after. */
 ring_t *ring_new(const ring_options_t *options);
-/* Stops them in the direction of the data, once nothing is in flight, and writes the journal's closing header. */
+/* Stops them in the direction of the data, once nothing is in flight, and writes the journal's closing header. Waits
+   for the work under way, which takes 2 s at most. */
 void ring_destroy(ring_t **self_p);
 
 /* The threads; for ring.c. args is the thread's own part of the ring, declared here so that each file has one idea. */
@@ -65,10 +72,17 @@ typedef struct applier_thread {
     void *receiver; /* RING_TO_APPLIER; the ring's, since the journal may still send when this thread has ended */
 } applier_thread_t;
 
+typedef struct work_thread {
+    store_t *store;
+    const char *folder;
+    const work_t *const *works;
+} work_thread_t;
+
 struct _zsock_t;
 void shard_thread_run(struct _zsock_t *control, void *shard_thread);
 void journal_thread_run(struct _zsock_t *control, void *journal_thread);
 void applier_thread_run(struct _zsock_t *control, void *applier_thread);
+void work_thread_run(struct _zsock_t *control, void *work_thread);
 
 /* What the journal tells the applier. */
 typedef struct durable {

@@ -45,7 +45,7 @@ struct router {
     router_options_t options; /* borrowed parts valid during router_start only */
     broker_t *broker;
     zactor_t *actor;
-    void *from_ring, *to_shard[SHARDS_MAX]; /* pipes; the thread's while it runs, open until router_destroy */
+    void *from_ring, *to_shard[SHARDS_MAX], *to_work; /* pipes; the thread's while it runs, open until router_destroy */
     char endpoints[LISTEN_MAX + ARRAY_LENGTH(ipc_roles)][ENDPOINT_BYTES_MAX];
     size_t endpoint_count;
     status_t status; /* of the start; written by the thread before it signals */
@@ -239,12 +239,15 @@ static void obey(place_t *self, const pipe_message_t *message) {
     switch ((pipe_type_t)message->type) {
     case PIPE_BATCH:
         batch = message->pointer;
-        broker_forward(self->broker, batch, self->now_us);
+        broker_forward(self->broker, batch, self->now_us, self->unix_ms);
         pipe_send(self->router->to_shard[batch->shard], PIPE_BATCH, batch, 0);
         return;
     case PIPE_FIGURES:
         broker_figures(self->broker, message->pointer, self->now_us);
         free(message->pointer);
+        return;
+    case PIPE_WORKED:
+        broker_worked(self->broker, message->pointer, self->now_us);
         return;
     case PIPE_STORAGE_FULL:
         broker_set_storage_full(self->broker, message->value != 0);
@@ -281,6 +284,10 @@ static void hand_over(place_t *self) {
             pipe_send(self->router->to_shard[shard], PIPE_REQUESTS, requests, 0);
         }
     }
+    work_order_t *order;
+    while ((order = broker_take_work(self->broker)) != NULL) {
+        pipe_send(self->router->to_work, PIPE_WORK, order, 0);
+    }
     if (broker_probe(self->broker)) {
         for (uint16_t shard = 0; shard < shards; shard++) {
             pipe_send(self->router->to_shard[shard], PIPE_PROBE, NULL, 0);
@@ -305,7 +312,7 @@ static send_result_t send_frame(void *context, span_t routing_id, span_t frame) 
 
 static void tick(place_t *self) {
     if (self->now_us >= self->tick_us) {
-        broker_tick(self->broker, self->now_us);
+        broker_tick(self->broker, self->now_us, self->unix_ms);
         self->tick_us = self->now_us + TICK_MS * UINT64_C(1000);
     }
 }
@@ -343,6 +350,7 @@ static void serve(place_t *self) {
 
 static void open_pipes(router_t *self) {
     self->from_ring = pipe_receiver(RING_TO_BROKER);
+    self->to_work = pipe_sender(RING_TO_WORK);
     for (uint16_t shard = 0; shard < self->options.broker.shards; shard++) {
         char name[64];
         snprintf(name, sizeof name, RING_TO_SHARD, (unsigned)shard);
@@ -401,13 +409,25 @@ void router_stop(router_t *self) {
     }
 }
 
+/* What still came from the ring when nobody took it any more. Batches are the ring's. */
+static void forget_received(router_t *self) {
+    pipe_message_t message;
+    while (self->from_ring != NULL && pipe_receive(self->from_ring, &message)) {
+        if (message.type == PIPE_WORKED || message.type == PIPE_FIGURES) {
+            free(message.pointer);
+        }
+    }
+}
+
 void router_destroy(router_t **self_p) {
     router_t *self = *self_p;
     if (self == NULL) {
         return;
     }
     router_stop(self);
+    forget_received(self);
     pipe_close(&self->from_ring);
+    pipe_close(&self->to_work);
     for (uint16_t shard = 0; shard < self->options.broker.shards; shard++) {
         pipe_close(&self->to_shard[shard]);
     }

@@ -22,6 +22,10 @@ static const broker_options_t defaults = {.shards = 2,
                                           .heartbeat_ms = 5000,
                                           .peer_idle_ms = 60000,
                                           .session_ms = 86400000,
+                                          .handles_max = 16,
+                                          .peer_handles_max = 8,
+                                          .subscriptions_max = 32,
+                                          .peer_subscriptions_max = 16,
                                           .folder_secret = {7}};
 
 static broker_t *broker;
@@ -138,7 +142,7 @@ static inline void serve(requests_t *requests) {
         }
     }
     batch->finished[batch->finished_count++] = requests;
-    broker_forward(broker, batch, NOW_US);
+    broker_forward(broker, batch, NOW_US, UNIX_MS);
     broker_check(broker);
 }
 
@@ -166,7 +170,7 @@ static inline void tell_shard(uint16_t id, uint64_t handled) {
         .id = id, .mailbox = 1, .resident = 2, .memtable_bytes = 3, .handled = handled, .wait_p99_us = 5};
     batch_reset(batch);
     effect_add_raw(batch, (effect_t){.type = EFFECT_FIGURES}, span_of(&stats, sizeof stats));
-    broker_forward(broker, batch, NOW_US + 2000000);
+    broker_forward(broker, batch, NOW_US + 2000000, UNIX_MS);
 }
 
 static inline void tell_all(void) {

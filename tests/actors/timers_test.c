@@ -836,7 +836,7 @@ static void apply_if_full(void) {
     }
 }
 
-Test(timers, a_million_cost_a_start_next_to_nothing, .timeout = 120) {
+Test(timers, a_million_cost_a_start_next_to_nothing, .timeout = 100) {
     enum { MANY = 1000000 };
     timers_t *many = timers_new(&fixture.view, 0, 1);
     timer_row_t timer;
@@ -857,7 +857,7 @@ Test(timers, a_million_cost_a_start_next_to_nothing, .timeout = 120) {
 }
 
 /* Of one partition and one time; what fired stands as tombstones in memory, since the applier does not come by. */
-Test(timers, many_due_at_once_cost_each_the_same, .timeout = 120) {
+Test(timers, many_due_at_once_cost_each_the_same, .timeout = 100) {
     enum { MANY = 30000 };
     timer_row_t timer;
     for (uint32_t i = 0; i < MANY; i++) {

@@ -70,6 +70,18 @@ bool store_next(store_reader_t *self, span_t *found, span_t *value);
    there than were counted. Needs a renewed reader, whose position it moves. */
 typedef void (*store_report_fn)(void *context, span_t prefix, uint64_t counted, uint64_t found);
 MUST_USE status_t store_verify(store_reader_t *self, store_report_fn report, void *context, uint64_t *differing);
+/* The same for the prefixes of a range, a slice at a time: at most twice keys_max keys are walked, then `from` is where
+   to go on, or done is set. A prefix that counts more than keys_max by itself is reported with found STORE_UNCOUNTED,
+   and differs nothing; one with more keys than that is not counted further. Each slice may see another snapshot. */
+#define STORE_UNCOUNTED UINT64_MAX
+typedef struct store_range {          /* for embedding */
+    size_t from_bytes;                /* 0: from the first prefix on */
+    uint8_t from[LMDB_KEY_BYTES_MAX]; /* a prefix, or bytes before one */
+    span_t to;                        /* exclusive; absent: to the end */
+    bool done;
+} store_range_t;
+MUST_USE status_t store_verify_some(store_reader_t *self, store_range_t *range, uint64_t keys_max,
+                                    store_report_fn report, void *context, uint64_t *differing);
 uint64_t store_entries(store_reader_t *self);
 
 #endif

@@ -98,20 +98,20 @@ bool store_next(store_reader_t *self, span_t *found, span_t *value) {
     return step(self->cursor, MDB_NEXT, (span_t){0}, found, value);
 }
 
-/* A walk of counts beside the walk of keys. Both are in order, and prefixes come in the order of their keys. */
+/* A walk of counts beside the walk of keys, prefix by prefix. Both are in order, and prefixes come in the order of
+   their keys. */
 typedef struct verification {
+    store_reader_t *reader;
     MDB_cursor *counts;
-    span_t prefix, row; /* the next row of counts */
-    bool more;
+    span_t prefix, row; /* the next row of counts, if there are more */
+    bool more_counts;
+    span_t key; /* the next key, if there are more */
+    bool more_keys;
+    uint64_t keys_max, walked; /* each prefix costs one, too */
     store_report_fn report;
     void *context;
     uint64_t differing;
 } verification_t;
-
-static void differs(verification_t *self, span_t prefix, uint64_t counted, uint64_t found) {
-    self->differing += 1;
-    self->report(self->context, prefix, counted, found);
-}
 
 /* A row of another size counts nothing. */
 static uint64_t row_keys(span_t row) {
@@ -122,45 +122,109 @@ static uint64_t row_hash(span_t row) {
     return row.len == COUNT_BYTES ? little_endian_get_u64(row.ptr + 8) : 0;
 }
 
-/* Reports counted prefixes below this one, or all that are left if it is NULL: they have no keys. */
-static void pass_counts(verification_t *self, const tally_t *tally) {
-    while (self->more && (tally == NULL || span_compare(self->prefix, tally_prefix(tally)) < 0)) {
-        differs(self, self->prefix, row_keys(self->row), 0);
-        self->more = step(self->counts, MDB_NEXT, (span_t){0}, &self->prefix, &self->row);
-    }
+static bool verification_start(verification_t *self, span_t from) {
+    span_t value;
+    if (mdb_cursor_open(self->reader->txn, self->reader->handles->count, &self->counts) != 0)
+        return false;
+    self->more_counts = step(self->counts, from.len == 0 ? MDB_FIRST : MDB_SET_RANGE, from, &self->prefix, &self->row);
+    self->more_keys = store_seek(self->reader, from, &self->key, &value);
+    return true;
 }
 
-static void compare_count(verification_t *self, const tally_t *found) {
-    pass_counts(self, found);
-    if (!self->more || !span_equal(self->prefix, tally_prefix(found))) {
-        differs(self, tally_prefix(found), 0, found->keys);
+/* The prefix that is next in either walk; absent: both are at the end. */
+static span_t next_prefix(const verification_t *self) {
+    if (!self->more_keys)
+        return self->more_counts ? self->prefix : (span_t){0};
+    span_t of_key = key_prefix(self->key);
+    return self->more_counts && span_compare(self->prefix, of_key) < 0 ? self->prefix : of_key;
+}
+
+/* Counts the keys of this prefix, but no more than one above keys_max. */
+static void walk_keys(verification_t *self, tally_t *tally) {
+    span_t value;
+    while (self->more_keys && tally->keys <= self->keys_max && span_equal(key_prefix(self->key), tally_prefix(tally))) {
+        tally->keys += 1;
+        tally->hash ^= key_hash(self->key);
+        self->more_keys = store_next(self->reader, &self->key, &value);
+    }
+    self->walked += tally->keys;
+}
+
+/* Leaves the keys of this prefix that were not walked: they end before its NUL is a greater byte. A key without NUL is
+   a prefix of its own. */
+static void pass_keys(verification_t *self, const tally_t *tally) {
+    tally_t after = *tally;
+    uint8_t *last = &after.prefix[after.prefix_bytes - 1];
+    bool is_key = after.prefix_bytes <= PREFIX_FROM || *last != 0;
+    span_t value;
+    if (!self->more_keys || !span_equal(key_prefix(self->key), tally_prefix(tally)))
         return;
-    }
-    if (row_keys(self->row) != found->keys || row_hash(self->row) != found->hash)
-        differs(self, self->prefix, row_keys(self->row), found->keys);
-    self->more = step(self->counts, MDB_NEXT, (span_t){0}, &self->prefix, &self->row);
+    *last += 1;
+    self->more_keys = is_key ? store_next(self->reader, &self->key, &value)
+                             : store_seek(self->reader, tally_prefix(&after), &self->key, &value);
 }
 
-status_t store_verify(store_reader_t *self, store_report_fn report, void *context, uint64_t *differing) {
-    CHECK(self->renewed, "a reader without a snapshot");
-    verification_t verification = {.report = report, .context = context};
-    if (mdb_cursor_open(self->txn, self->handles->count, &verification.counts) != 0)
-        return STATUS_INTERNAL;
-    verification.more = step(verification.counts, MDB_FIRST, (span_t){0}, &verification.prefix, &verification.row);
-    span_t key, value;
-    bool more = store_seek(self, (span_t){0}, &key, &value);
-    while (more) {
-        tally_t tally = tally_of(key_prefix(key));
-        do {
-            tally.keys += 1;
-            tally.hash ^= key_hash(key);
-        } while ((more = store_next(self, &key, &value)) && span_equal(key_prefix(key), tally_prefix(&tally)));
-        compare_count(&verification, &tally);
+static void differs(verification_t *self, const tally_t *tally, uint64_t counted, uint64_t found) {
+    self->differing += 1;
+    self->report(self->context, tally_prefix(tally), counted, found);
+}
+
+static void compare_prefix(verification_t *self, tally_t *tally) {
+    bool has_row = self->more_counts && span_equal(self->prefix, tally_prefix(tally));
+    uint64_t counted = has_row ? row_keys(self->row) : 0, hash = has_row ? row_hash(self->row) : 0;
+    if (counted > self->keys_max) {
+        self->report(self->context, tally_prefix(tally), counted, STORE_UNCOUNTED);
+    } else {
+        walk_keys(self, tally);
+        if (!has_row || counted != tally->keys || hash != tally->hash)
+            differs(self, tally, counted, tally->keys);
     }
-    pass_counts(&verification, NULL);
+    pass_keys(self, tally);
+    self->walked += 1;
+    if (has_row)
+        self->more_counts = step(self->counts, MDB_NEXT, (span_t){0}, &self->prefix, &self->row);
+}
+
+/* Would this prefix, which is no first one, be too much? */
+static bool verification_full(const verification_t *self, const tally_t *tally) {
+    bool has_row = self->more_counts && span_equal(self->prefix, tally_prefix(tally));
+    uint64_t counted = has_row ? row_keys(self->row) : 0;
+    return self->walked > 0 && counted <= self->keys_max && counted > self->keys_max - self->walked;
+}
+
+static void verification_run(verification_t *self, store_range_t *range) {
+    span_t prefix;
+    while ((prefix = next_prefix(self)).ptr != NULL && (range->to.ptr == NULL || span_compare(prefix, range->to) < 0)) {
+        tally_t tally = tally_of(prefix);
+        if (self->walked >= self->keys_max || verification_full(self, &tally)) {
+            range->from_bytes = tally.prefix_bytes;
+            memcpy(range->from, tally.prefix, tally.prefix_bytes);
+            return;
+        }
+        compare_prefix(self, &tally);
+    }
+    range->done = true;
+}
+
+status_t store_verify_some(store_reader_t *self, store_range_t *range, uint64_t keys_max, store_report_fn report,
+                           void *context, uint64_t *differing) {
+    CHECK(self->renewed, "a reader without a snapshot");
+    CHECK(keys_max > 0 && range->from_bytes <= sizeof(range->from), "%zu bytes", range->from_bytes);
+    verification_t verification = {.reader = self, .keys_max = keys_max, .report = report, .context = context};
+    range->done = false;
+    if (!verification_start(&verification, span_of(range->from, range->from_bytes)))
+        return STATUS_INTERNAL;
+    verification_run(&verification, range);
     mdb_cursor_close(verification.counts);
     *differing = verification.differing;
     return STATUS_OK;
+}
+
+status_t store_verify(store_reader_t *self, store_report_fn report, void *context, uint64_t *differing) {
+    store_range_t everything = {.done = false};
+    status_t status = store_verify_some(self, &everything, UINT64_MAX - 1, report, context, differing);
+    CHECK(status != STATUS_OK || everything.done, "%zu bytes on", everything.from_bytes);
+    return status;
 }
 
 uint64_t store_entries(store_reader_t *self) {

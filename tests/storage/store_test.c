@@ -349,6 +349,137 @@ Test(store, counts_detect_a_swap_that_keeps_the_number) {
     cr_assert_eq(difference.counted, difference.found);
 }
 
+/* Slices */
+
+typedef struct slices {
+    uint32_t count, uncounted;
+    uint64_t differing;
+    char last[64]; /* report: prefix, counted, found */
+} slices_t;
+
+static void note_slice(void *context, span_t prefix, uint64_t counted, uint64_t found) {
+    slices_t *slices = context;
+    slices->uncounted += found == STORE_UNCOUNTED;
+    snprintf(slices->last, sizeof(slices->last), "%.*s %d %d", (int)prefix.len, (const char *)prefix.ptr, (int)counted,
+             (int)found);
+}
+
+static slices_t verify_slices(const char *from, const char *to, uint64_t keys_max) {
+    slices_t slices = {0};
+    store_range_t range = {.from_bytes = strlen(from), .to = to != NULL ? span_text(to) : (span_t){0}};
+    memcpy(range.from, from, range.from_bytes);
+    renew();
+    while (!range.done) {
+        uint64_t differing;
+        cr_assert_eq(store_verify_some(reader, &range, keys_max, note_slice, &slices, &differing), STATUS_OK);
+        slices.differing += differing;
+        slices.count++;
+        cr_assert_lt(slices.count, 100);
+    }
+    return slices;
+}
+
+/* Prefixes "pck0", "pck1", ... of so many keys each; the first is also there as a key without NUL. */
+static void put_prefixes(int prefixes, int keys) {
+    char key[32];
+    begin();
+    put_text("pck", "without NUL");
+    for (int prefix = 0; prefix < prefixes; prefix++) {
+        for (int i = 0; i < keys; i++) {
+            int len = snprintf(key, sizeof(key), "pck%d", prefix);
+            snprintf(key + len + 1, sizeof(key) - (size_t)len - 1, "%03d", i);
+            put(span_of(key, (size_t)len + 4), span_text("value"));
+        }
+    }
+    commit();
+}
+
+Test(store, a_key_that_vanished_is_found_in_slices_of_any_size) {
+    put_prefixes(5, 3);
+    raw_t raw = raw_open("data");
+    MDB_val key = {.mv_size = 8,
+                   .mv_data = "pck3\0"
+                              "001"};
+    cr_assert_eq(mdb_del(raw.txn, raw.dbi, &key, NULL), 0);
+    raw_close(&raw);
+    open_store(MAP_BYTES);
+    for (uint64_t keys_max = 3; keys_max < 25; keys_max++) {
+        slices_t slices = verify_slices("", NULL, keys_max);
+        cr_assert_eq(slices.differing, 1);
+        cr_assert_eq(slices.uncounted, 0);
+        cr_assert_str_eq(slices.last, "pck3 3 2");
+        cr_assert(slices.count >= 15 / (2 * keys_max), "%u slices of %d", slices.count, (int)keys_max);
+        cr_assert(keys_max < 22 || slices.count == 1, "%u slices of %d", slices.count, (int)keys_max);
+    }
+}
+
+Test(store, a_prefix_of_too_many_keys_is_named_and_passed) {
+    put_prefixes(3, 3);
+    begin();
+    for (char last = 'a'; last < 'k'; last++) {
+        char key[6] = {'p', 'c', 'k', '1', 0, last};
+        put(span_of(key, sizeof(key)), span_text("value"));
+    }
+    commit();
+    slices_t slices = verify_slices("", NULL, 5);
+    cr_assert_eq(slices.uncounted, 1);
+    cr_assert_eq(slices.differing, 0);
+    cr_assert_str_eq(slices.last, "pck1 13 -1");
+}
+
+Test(store, more_keys_than_were_counted_end_a_slice_too) {
+    put_prefixes(1, 2);
+    raw_t raw = raw_open("data");
+    for (char last = 'a'; last < 'z'; last++) {
+        char key[6] = {'p', 'c', 'k', '0', 0, last};
+        MDB_val name = {.mv_size = sizeof(key), .mv_data = key}, value = {.mv_size = 0};
+        cr_assert_eq(mdb_put(raw.txn, raw.dbi, &name, &value, 0), 0);
+    }
+    raw_close(&raw);
+    open_store(MAP_BYTES);
+    begin();
+    put(span_of("pck1\0a", 6), span_text("value"));
+    commit();
+    slices_t slices = verify_slices("", NULL, 5);
+    cr_assert_eq(slices.differing, 1);
+    slices = verify_slices("pck0", NULL, 5);
+    cr_assert_eq(slices.differing, 1);
+}
+
+Test(store, a_wrong_count_of_a_key_without_nul_hides_no_other) {
+    put_prefixes(2, 2);
+    raw_t raw = raw_open("count");
+    uint8_t row[16] = {100};
+    raw_put(&raw, "pck", row, sizeof(row));
+    raw_close(&raw);
+    raw = raw_open("data");
+    raw_delete(&raw, "pck"); /* no key ends here, and others begin so */
+    MDB_val key = {.mv_size = 8,
+                   .mv_data = "pck0\0"
+                              "001"};
+    cr_assert_eq(mdb_del(raw.txn, raw.dbi, &key, NULL), 0);
+    raw_close(&raw);
+    open_store(MAP_BYTES);
+    slices_t slices = verify_slices("", NULL, 50);
+    cr_assert_eq(slices.uncounted, 1);
+    cr_assert_eq(slices.differing, 1);
+}
+
+Test(store, a_range_ends_where_it_is_told) {
+    put_prefixes(3, 2);
+    raw_t raw = raw_open("data");
+    MDB_val key = {.mv_size = 8,
+                   .mv_data = "pck2\0"
+                              "001"};
+    cr_assert_eq(mdb_del(raw.txn, raw.dbi, &key, NULL), 0);
+    raw_close(&raw);
+    open_store(MAP_BYTES);
+    cr_assert_eq(verify_slices("", "pck2", 100).differing, 0);
+    cr_assert_eq(verify_slices("pck2", NULL, 100).differing, 1);
+    cr_assert_eq(verify_slices("pck3", NULL, 100).differing, 0);
+    cr_assert_eq(verify_slices("pck2", "pck2", 100).differing, 0);
+}
+
 Test(store, zero_as_partition_or_class_does_not_end_a_prefix) {
     begin();
     put(span_of("\0\0a\0x", 5), span_text(""));

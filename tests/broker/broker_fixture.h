@@ -107,6 +107,14 @@ static inline envelope_t answer(void) {
     return envelope;
 }
 
+/* A session of the peer r. */
+static inline void open_session(uint8_t session[SESSION_BYTES]) {
+    admit("r", OPERATOR, &(envelope_t){.type = ENVELOPE_PING});
+    (void)answer();
+    uint32_t index = tape_find(&tape, envelope_body_token(&tape), "session");
+    memcpy(session, tape.tokens[index].ptr, SESSION_BYTES);
+}
+
 static inline void assert_refused(const envelope_t *request, const char *code) {
     admit("r", OPERATOR, request);
     envelope_t error = answer();

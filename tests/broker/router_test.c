@@ -28,14 +28,45 @@ static void *to_broker;
 static batch_t *home[64];
 static size_t home_count;
 
+/* A call orders work, whose result becomes its answer; or it is answered, and orders work for nothing. */
+static bool works_wanted, works_for_nothing;
+static request_t callers[64];
+static size_t caller_first, caller_count;
+
+static void order_work(batch_t *batch, const request_t *request) {
+    effect_add(batch, (effect_t){.type = EFFECT_WORK},
+               &(envelope_t){.type = ENVELOPE_TELL,
+                             .kind = span_text("echo"),
+                             .key = request->key,
+                             .method = span_text("echo"),
+                             .idempotency_key = span_text("repeat"),
+                             .body = request->body});
+}
+
+static void answer_request(batch_t *batch, const request_t *request, span_t body) {
+    effect_add(batch, effect_answer(request->peer, request->peer_number),
+               &(envelope_t){.type = ENVELOPE_REPLY, .id = request->id, .body = body});
+}
+
 static void answer_requests(requests_t *requests) {
     batch_t *batch = home_count > 0 ? home[--home_count] : batch_new(requests->shard);
     batch_reset(batch);
     batch->shard = requests->shard;
     for (uint32_t i = 0; i < requests->count; i++) {
         const request_t *request = &requests->items[i];
-        effect_add(batch, effect_answer(request->peer, request->peer_number),
-                   &(envelope_t){.type = ENVELOPE_REPLY, .id = request->id, .body = request->body});
+        if (request->type == REQUEST_WORKED && works_wanted) {
+            answer_request(batch, &callers[caller_first++ % ARRAY_LENGTH(callers)], request->body);
+            caller_count--;
+        } else if (request->type != REQUEST_WORKED && works_wanted) {
+            cr_assert(caller_count < ARRAY_LENGTH(callers));
+            callers[(caller_first + caller_count++) % ARRAY_LENGTH(callers)] = *request;
+            order_work(batch, request);
+        } else if (request->type != REQUEST_WORKED) {
+            answer_request(batch, request, request->body);
+            if (works_for_nothing) {
+                order_work(batch, request);
+            }
+        }
     }
     batch->finished[batch->finished_count++] = requests;
     pipe_send(to_broker, PIPE_BATCH, batch, 0);
@@ -570,6 +601,85 @@ Test(router, a_client_that_reads_nothing_is_bounded_and_others_are_served) {
     cr_assert(refused > 0, "8 MiB of queue do not hold 64 MB");
     zsock_destroy(&slow);
     zsock_destroy(&good);
+}
+
+/* Work. */
+
+static status_t repeat(const work_place_t *place, const void *input, pack_t *result) {
+    (void)place;
+    record_encode(&record_echo_message, input, result);
+    return STATUS_OK;
+}
+
+static const work_t repeat_work = {.name = "repeat", .input = &record_echo_message, .run = repeat};
+static const work_t *const works_of_test[] = {&repeat_work, NULL};
+static store_t *store;
+static zactor_t *work_actor;
+
+static void start_with_works(void) {
+    static work_thread_t options;
+    start();
+    cr_assert_eq(store_open(folder, MIB(16), &store, error, sizeof error), STATUS_OK, "%s", error);
+    options = (work_thread_t){.store = store, .folder = folder, .works = works_of_test};
+    work_actor = zactor_new(work_thread_run, &options);
+}
+
+static void start_working(void) {
+    works_wanted = true;
+    start_with_works();
+}
+
+static void start_working_for_nothing(void) {
+    works_for_nothing = true;
+    start_with_works();
+}
+
+static void stop_with_works(void) {
+    router_stop(router);
+    zactor_destroy(&work_actor);
+    store_destroy(&store);
+    stop();
+}
+
+TestSuite(router_work, .init = start_working, .fini = stop_with_works);
+TestSuite(router_work_for_nothing, .init = start_working_for_nothing, .fini = stop_with_works);
+
+static void call_with(zsock_t *client, uint64_t id, span_t body) {
+    envelope_t request = echo_request(id);
+    request.body = body;
+    send_envelope(client, &request);
+}
+
+Test(router_work, work_goes_to_its_thread_and_its_result_to_the_shard) {
+    zsock_t *client = connect_ipc("operator");
+    zsock_set_rcvtimeo(client, 6 * LIMIT_MS); /* at idle priority */
+    for (uint8_t i = 1; i <= 50; i++) {
+        uint8_t body[] = {0x81, 0xa4, 'd', 'a', 't', 'a', i};
+        call_with(client, i, span_of(body, sizeof body));
+    }
+    for (uint8_t i = 1; i <= 50;) {
+        envelope_t reply = answer(client);
+        do {
+            uint8_t body[] = {0x81, 0xa4, 'd', 'a', 't', 'a', i};
+            cr_assert_eq(reply.id, i++);
+            cr_assert(span_equal(reply.body, span_of(body, sizeof body)));
+        } while (next_envelope(&reply));
+    }
+    zsock_destroy(&client);
+}
+
+Test(router_work_for_nothing, stopping_leaves_no_order_behind) {
+    zsock_t *client = connect_ipc("operator");
+    for (uint64_t id = 1; id <= 50; id++) {
+        call_with(client, id, span_of("\x80", 1));
+    }
+    for (uint64_t id = 1; id <= 50; id++) {
+        envelope_t reply = answer(client);
+        while (next_envelope(&reply)) {
+            id++;
+        }
+    } /* the orders are anywhere now; the end must find them all */
+    zsock_destroy(&client);
 }
 
 /* Stopping. */

@@ -168,7 +168,8 @@ static void assert_flags_sound(const kind_t *kind, const method_t *method) {
     cr_assert(!makes || kind->state != NULL, "%s.%s has nothing to make", kind->name, method->name);
     cr_assert_eq(method_writes(method), writes, "%s.%s", kind->name, method->name);
     if ((method->flags & QUERY) != 0) {
-        cr_assert_not(writes, "%s.%s is a query that writes", kind->name, method->name);
+        bool rebuilds = method == &kinds[KIND_broker].methods[METHOD_broker_rebuild]; /* which may run twice */
+        cr_assert(!writes || rebuilds, "%s.%s is a query that writes", kind->name, method->name);
         cr_assert_eq(method->roles & ROLE_ACTOR, 0, "%s.%s: a message goes to one actor", kind->name, method->name);
         assert_required_u64(method->reply, "shard");
         assert_required_u64(method->reply, "shards");

@@ -348,4 +348,8 @@ Test(broker_actors, results_and_orders_that_still_wait_at_the_end_are_freed) {
     }
     forward();
     broker_worked(broker, with_result(first), NOW_US);
+    stop();
+    first = NULL;
+    assert_nothing_leaked();
+    start_talk();
 }

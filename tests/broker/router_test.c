@@ -25,8 +25,15 @@ static tape_t tape = {.tokens = tokens, .capacity = ARRAY_LENGTH(tokens)};
 /* The ring: answers with the body of the request. While held, it keeps what it is given. */
 
 static void *to_broker;
-static batch_t *home[64];
-static size_t home_count;
+static batch_t *made[64], *home[64]; /* at the end some are still under way */
+static size_t made_count, home_count;
+
+static batch_t *empty_batch(uint16_t shard) {
+    batch_t *batch = home_count > 0 ? home[--home_count] : (made[made_count++] = batch_new(shard));
+    batch_reset(batch);
+    batch->shard = shard;
+    return batch;
+}
 
 /* A call orders work, whose result becomes its answer; or it is answered, and orders work for nothing. */
 static bool works_wanted, works_for_nothing;
@@ -49,9 +56,7 @@ static void answer_request(batch_t *batch, const request_t *request, span_t body
 }
 
 static void answer_requests(requests_t *requests) {
-    batch_t *batch = home_count > 0 ? home[--home_count] : batch_new(requests->shard);
-    batch_reset(batch);
-    batch->shard = requests->shard;
+    batch_t *batch = empty_batch(requests->shard);
     for (uint32_t i = 0; i < requests->count; i++) {
         const request_t *request = &requests->items[i];
         if (request->type == REQUEST_WORKED && works_wanted) {
@@ -74,7 +79,7 @@ static void answer_requests(requests_t *requests) {
 
 static void answer_probe(uint16_t shard) {
     shard_stats_t stats = {.id = shard, .handled = 1};
-    batch_t *batch = batch_new(shard);
+    batch_t *batch = empty_batch(shard);
     effect_add_raw(batch, (effect_t){.type = EFFECT_FIGURES}, span_of(&stats, sizeof stats));
     pipe_send(to_broker, PIPE_BATCH, batch, 0);
     pipe_send(to_broker, PIPE_FIGURES, calloc(1, sizeof(figures_t)), 0);
@@ -112,9 +117,6 @@ static void ring_run(zsock_t *control, void *hold) {
         pipe_close(&items[i + 1].socket);
     }
     pipe_close(&to_broker);
-    while (home_count > 0) {
-        batch_destroy(&home[--home_count]);
-    }
 }
 
 static keys_t *load(void) {
@@ -173,6 +175,10 @@ static void stop(void) {
     router_destroy(&router);
     zap_stop(&zap);
     folder_remove();
+    while (made_count > 0) {
+        batch_destroy(&made[--made_count]);
+    }
+    home_count = 0;
 }
 
 TestSuite(router, .init = start, .fini = stop);
@@ -680,6 +686,9 @@ Test(router_work_for_nothing, stopping_leaves_no_order_behind) {
         }
     } /* the orders are anywhere now; the end must find them all */
     zsock_destroy(&client);
+    stop_with_works();
+    assert_nothing_leaked();
+    start_working_for_nothing();
 }
 
 /* Stopping. */

@@ -5,6 +5,9 @@
 
 #include <criterion/criterion.h>
 #include <ftw.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -42,6 +45,13 @@ static inline void file_put(const char *name, mode_t mode, const char *text) {
     fputs(text, file);
     fclose(file);
     cr_assert_eq(chmod(path, mode), 0);
+}
+
+/* Criterion ends its processes before AddressSanitizer has looked for leaks; so tests about freeing ask for it. */
+static inline void assert_nothing_leaked(void) {
+#ifdef __SANITIZE_ADDRESS__
+    cr_assert_eq(__lsan_do_recoverable_leak_check(), 0);
+#endif
 }
 
 static inline uint64_t monotonic_ms(void) {

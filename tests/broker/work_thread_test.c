@@ -109,7 +109,7 @@ static void start(void) {
 static void stop(void) {
     pipe_message_t message;
     zactor_destroy(&thread);
-    while (pipe_receive(from_work, &message)) {
+    while (from_work != NULL && pipe_receive(from_work, &message)) {
         free(message.pointer);
     }
     pipe_close(&to_work);
@@ -197,6 +197,8 @@ Test(work_thread, when_it_is_told_to_stop_it_does_not_begin_what_waits) {
     work_order_destroy(&worked);
     zactor_destroy(&thread);
     cr_assert_not(pipe_receive(from_work, &message), "and nothing else");
+    stop();
+    assert_nothing_leaked();
 }
 
 /* What must happen. */

@@ -133,8 +133,9 @@ void broker_worked(broker_t *self, work_order_t *order, uint64_t now_us) {
 }
 
 void broker_put_worked(broker_t *self, uint64_t now_us) {
-    work_order_t *order, *next;
-    DL_FOREACH_SAFE(self->worked, order, next) {
+    work_order_t *next;
+    for (work_order_t *order = self->worked; order != NULL; order = next) {
+        next = order->next;
         if (put_result(self, order, now_us)) {
             DL_DELETE(self->worked, order);
             finish(self, order);
@@ -143,8 +144,8 @@ void broker_put_worked(broker_t *self, uint64_t now_us) {
 }
 
 static void forget(broker_t *self, work_order_t **list) {
-    work_order_t *order, *next;
-    DL_FOREACH_SAFE(*list, order, next) {
+    while (*list != NULL) {
+        work_order_t *order = *list;
         DL_DELETE(*list, order);
         finish(self, order);
     }

@@ -320,8 +320,7 @@ void handles_check(const handles_t *self) {
     uint32_t count = 0, links = 0;
     for (const opener_t *opener = self->openers; opener != NULL; opener = opener->hh.next) {
         uint32_t of_opener = 0;
-        const handle_t *handle;
-        DL_FOREACH(opener->handles, handle) {
+        for (const handle_t *handle = opener->handles; handle != NULL; handle = handle->next) {
             CHECK(handle->opener == opener, "a handle of peer %u", opener->peer.index);
             check_handle(self, handle);
             of_opener++;
@@ -331,8 +330,7 @@ void handles_check(const handles_t *self) {
         count += of_opener;
     }
     for (const owner_t *owner = self->owners; owner != NULL; owner = owner->hh.next) {
-        const link_t *link;
-        DL_FOREACH(owner->links, link) {
+        for (const link_t *link = owner->links; link != NULL; link = link->next) {
             CHECK(link->owner == owner, "a link of another owner");
             links++;
         }

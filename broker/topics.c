@@ -393,9 +393,9 @@ uint32_t topics_lagging(const topics_t *self) {
 
 static uint32_t check_member(const topics_t *self, const member_t *member) {
     uint32_t count = 0;
-    const subscription_t *subscription;
     CHECK(find_member(self, member->topic, member->listener->peer) == member, "a member that is not found");
-    DL_FOREACH(member->subscriptions, subscription) {
+    for (const subscription_t *subscription = member->subscriptions; subscription != NULL;
+         subscription = subscription->next) {
         CHECK(find_subscription(self, member, subscription->key.handle) == subscription, "not found");
         CHECK((subscription->bearer == NULL) == (memcmp(subscription->key.handle, no_handle, HANDLE_BYTES) == 0),
               "whose it is");
@@ -407,13 +407,12 @@ static uint32_t check_member(const topics_t *self, const member_t *member) {
 
 static void check_listener(const topics_t *self, const listener_t *listener, uint32_t *members, uint32_t *lagging) {
     uint32_t count = 0;
-    const member_t *member;
-    DL_FOREACH(listener->members, member) {
+    for (const member_t *member = listener->members; member != NULL; member = member->next) {
         CHECK(!member->lags && member->listener == listener, "a member of peer %u", listener->peer.index);
         count += check_member(self, member);
         ++*members;
     }
-    DL_FOREACH(listener->lagging, member) {
+    for (const member_t *member = listener->lagging; member != NULL; member = member->next) {
         CHECK(member->lags && member->listener == listener, "a member of peer %u", listener->peer.index);
         count += check_member(self, member);
         ++*members;
@@ -427,8 +426,7 @@ static void check_listener(const topics_t *self, const listener_t *listener, uin
 static void check_topics(const topics_t *self) {
     uint32_t members = 0, heard = 0;
     for (const topic_t *topic = self->by_name; topic != NULL; topic = topic->hh.next) {
-        const member_t *member;
-        DL_FOREACH2(topic->members, member, topic_next) {
+        for (const member_t *member = topic->members; member != NULL; member = member->topic_next) {
             CHECK(member->topic == topic && !member->lags, "a member of %s", topic->name);
             heard++;
         }
@@ -448,9 +446,9 @@ void topics_check(const topics_t *self) {
     CHECK(lagging == self->lagging, "%u lag, %u counted", lagging, self->lagging);
     check_topics(self);
     for (const bearer_t *bearer = self->bearers; bearer != NULL; bearer = bearer->hh.next) {
-        const subscription_t *subscription;
         CHECK(bearer->subscriptions != NULL, "a handle without subscriptions");
-        DL_FOREACH2(bearer->subscriptions, subscription, bearer_next) {
+        for (const subscription_t *subscription = bearer->subscriptions; subscription != NULL;
+             subscription = subscription->bearer_next) {
             CHECK(subscription->bearer == bearer, "a subscription of another handle");
             borne++;
         }

@@ -13,6 +13,7 @@
 
 /* Buffers that client requests leave to what goes on between actors, which nobody could tell to come again later. */
 enum { LANE_RESERVED = 2 };
+static_assert(LANE_RESERVED + 2 <= REQUEST_BATCHES_PER_SHARD, "clients have one buffer under way and one to fill");
 
 typedef enum lane_user {
     LANE_CLIENT,

@@ -3,31 +3,19 @@
  * The public calls. What they share is in the exchange; here are arguments, waiting and the end.
  *
  * A completion may call anything on its doran_t, doran_call and doran_close too. So calls can stand inside one another:
- * `depth` counts them, and a close inside one stops all completions at once and frees when the outermost returns.
+ * `depth` counts them, and a close inside one stops completions at once and frees when the outermost returns.
  */
-#include "tools/client/client.h"
+#include "tools/client/client_inside.h"
 
 #include <sodium.h>
 
-#include "schemas/address.h"
 #include "tools/client/clock.h"
-#include "tools/client/exchange.h"
 
 enum {
     TIMEOUT_MS = 10000,
     IN_FLIGHT = 1000,
     IN_FLIGHT_MAX = 4096,
     ERROR_BYTES_MAX = 512,
-};
-
-struct doran {
-    exchange_t exchange;
-    uint64_t next_id;
-    uint32_t timeout_ms;
-    unsigned depth; /* calls that work, one inside another */
-    bool closing;
-    uint8_t *answer; /* what the last doran_call gave out: the body, then the text */
-    size_t answer_bytes;
 };
 
 const char *doran_code_name(doran_code_t code) {
@@ -47,6 +35,15 @@ static bool options_valid(const doran_options_t *options, char *error, size_t er
     return problem == NULL;
 }
 
+doran_t *client_attach(client_t *client, handle_t *handle) {
+    doran_t *self = calloc(1, sizeof *self);
+    CHECK(self != NULL, "no memory");
+    self->client = client;
+    self->handle = handle;
+    client->open += 1;
+    return self;
+}
+
 doran_t *client_open(const doran_options_t *options, const client_tuning_t *tuning, char *error, size_t error_bytes) {
     client_tuning_t none = {0};
     tuning = tuning != NULL ? tuning : &none;
@@ -57,25 +54,35 @@ doran_t *client_open(const doran_options_t *options, const client_tuning_t *tuni
     if (connection == NULL) {
         return NULL;
     }
-    doran_t *self = calloc(1, sizeof *self);
-    CHECK(self != NULL, "no memory");
-    self->next_id = options->session != NULL ? options->next_id : 1;
-    self->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
-    uint32_t in_flight_max = options->in_flight_max > 0 ? options->in_flight_max : IN_FLIGHT;
-    exchange_init(&self->exchange, connection, pending_table_new(in_flight_max), options->session);
-    self->exchange.busy_fails = options->busy_fails != 0;
-    self->exchange.one_per_frame = tuning->one_per_frame;
-    return self;
+    client_t *client = calloc(1, sizeof *client);
+    CHECK(client != NULL, "no memory");
+    SLIST_INIT(&client->closing);
+    client->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : TIMEOUT_MS;
+    client->in_flight_max = options->in_flight_max > 0 ? options->in_flight_max : IN_FLIGHT;
+    exchange_init(&client->exchange, connection, client->in_flight_max, options->session,
+                  options->session != NULL ? options->next_id : 1);
+    client->exchange.busy_fails = options->busy_fails != 0;
+    client->exchange.one_per_frame = tuning->one_per_frame;
+    return client_attach(client, NULL);
 }
 
 doran_t *doran_open(const doran_options_t *options, char *error, size_t error_bytes) {
     return client_open(options, NULL, error, error_bytes);
 }
 
-static void destroy(doran_t *self) {
-    exchange_fini(&self->exchange);
-    free(self->answer);
-    free(self);
+static void free_closing(client_t *client) {
+    doran_t *self;
+    while ((self = SLIST_FIRST(&client->closing)) != NULL) {
+        SLIST_REMOVE_HEAD(&client->closing, in_closing);
+        free(self->answer);
+        free(self);
+    }
+    if (client->open == 0) {
+        exchange_fini(&client->exchange);
+        free(client);
+    } else {
+        subscriptions_settle(&client->exchange);
+    }
 }
 
 void doran_close(doran_t **self_p) {
@@ -84,34 +91,44 @@ void doran_close(doran_t **self_p) {
     if (self == NULL) {
         return;
     }
-    self->closing = self->exchange.stopped = true;
-    if (self->depth == 0) {
-        destroy(self);
+    client_t *client = self->client;
+    self->closed = true;
+    pending_release_all(client->exchange.pending, self->handle);
+    subscriptions_leave(&client->exchange, self->handle);
+    if (self->handle != NULL) {
+        handle_close(self->handle);
+    }
+    client->open -= 1;
+    client->exchange.stopped = client->open == 0;
+    SLIST_INSERT_HEAD(&client->closing, self, in_closing);
+    if (client->depth == 0) {
+        free_closing(client);
     }
 }
 
-static void enter(doran_t *self) {
-    self->depth += 1;
+void client_enter(doran_t *self) {
+    self->client->depth += 1;
 }
 
-/* False if self is gone. */
-static bool leave(doran_t *self) {
-    self->depth -= 1;
-    if (self->closing && self->depth == 0) {
-        destroy(self);
-        return false;
+bool client_leave(doran_t *self) {
+    client_t *client = self->client;
+    bool closed = self->closed;
+    client->depth -= 1;
+    if (client->depth > 0) {
+        return !closed;
     }
-    if (!self->closing && self->depth == 0) {
-        connection_settle(self->exchange.connection, pending_queued(self->exchange.pending) != NULL &&
-                                                         self->exchange.ready && !self->exchange.blocked);
+    if (client->open > 0) {
+        connection_settle(client->exchange.connection, exchange_has_work(&client->exchange));
     }
-    return !self->closing;
+    if (!SLIST_EMPTY(&client->closing)) {
+        free_closing(client);
+    }
+    return !closed;
 }
 
 /* Submitting. */
 
-/* kind/key, or kind/ where the server makes the key or a query has none. */
-static bool split_address(const char *text, address_t *address) {
+bool client_split_address(const char *text, address_t *address) {
     const char *slash = strchr(text, '/');
     if (slash == NULL || slash[1] != 0) {
         return address_parse(span_text(text), address) == STATUS_OK;
@@ -141,8 +158,11 @@ static bool fits_one_deeper(const tape_t *tape) {
 
 /* The server reads a frame up to the first thing that is no envelope, so a body that it cannot read would spoil the
    other requests of its frame. */
-static doran_code_t check_body(doran_t *self, span_t body) {
-    tape_t *tape = &self->exchange.tape;
+doran_code_t client_check_body(client_t *client, span_t *with_default) {
+    static const uint8_t empty_map[] = {0x80};
+    tape_t *tape = &client->exchange.tape;
+    span_t body = with_default->ptr != NULL ? *with_default : span_of(empty_map, sizeof empty_map);
+    *with_default = body;
     if (body.len > ENVELOPE_BYTES_MAX - ENVELOPE_OVERHEAD_BYTES - KIND_BYTES_MAX - KEY_BYTES_MAX - METHOD_BYTES_MAX) {
         return DORAN_TOO_LARGE;
     }
@@ -167,42 +187,44 @@ static bool is_method(span_t name) {
 
 static doran_code_t submit(doran_t *self, const address_t *address, const char *method, span_t body,
                            uint32_t timeout_ms, pending_t **pending) {
-    static const uint8_t empty_map[] = {0x80};
-    body = body.ptr != NULL ? body : span_of(empty_map, sizeof empty_map);
+    client_t *client = self->client;
     span_t name = span_text(method);
     if (!is_method(name)) {
         return DORAN_UNKNOWN_METHOD;
     }
-    doran_code_t code = check_body(self, body);
+    doran_code_t code = client_check_body(client, &body);
     if (code != DORAN_OK) {
         return code;
     }
-    uint64_t deadline_us = clock_us() + 1000 * (uint64_t)(timeout_ms > 0 ? timeout_ms : self->timeout_ms);
-    *pending = pending_add(self->exchange.pending, self->next_id, address->kind, address->key, name, body, deadline_us);
-    if (*pending == NULL) {
+    if (self->handle != NULL && self->handle->state == HANDLE_FAILED) {
+        return self->handle->code;
+    }
+    if (exchange_in_flight(&client->exchange) == client->in_flight_max) {
         return DORAN_BUSY;
     }
-    self->next_id += 1;
+    uint64_t deadline_us = clock_us() + 1000 * (uint64_t)(timeout_ms > 0 ? timeout_ms : client->timeout_ms);
+    *pending = exchange_add(&client->exchange, self->handle, *address, name, body, deadline_us);
+    CHECK(*pending != NULL, "no room for request %lu", client->exchange.next_id);
     return DORAN_OK;
 }
 
 doran_code_t doran_submit(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
                           uint32_t timeout_ms, doran_done_fn done, void *context) {
     address_t to;
-    if (!split_address(address, &to)) {
+    if (!client_split_address(address, &to)) {
         return DORAN_INVALID_ADDRESS;
     }
     pending_t *pending = NULL;
-    enter(self);
+    client_enter(self);
     doran_code_t code = submit(self, &to, method, span_of(body, body_bytes), timeout_ms, &pending);
     if (code == DORAN_OK) {
         pending->done = done;
         pending->context = context;
-        if (pending_queued_bytes(self->exchange.pending) >= FRAME_COALESCE_BYTES) {
-            exchange_flush(&self->exchange, clock_us());
+        if (pending_queued_bytes(self->client->exchange.pending) >= FRAME_COALESCE_BYTES) {
+            exchange_flush(&self->client->exchange, clock_us());
         }
     }
-    leave(self);
+    client_leave(self);
     return code;
 }
 
@@ -210,7 +232,7 @@ doran_code_t doran_submit(doran_t *self, const char *address, const char *method
 
 /* exchange_due is never far away: pings. */
 static uint64_t wait_us(const doran_t *self, uint64_t now_us, uint64_t until_us) {
-    uint64_t due_us = exchange_due(&self->exchange);
+    uint64_t due_us = exchange_due(&self->client->exchange);
     uint64_t wake_us = due_us < until_us ? due_us : until_us;
     return wake_us > now_us ? wake_us - now_us : 0;
 }
@@ -219,49 +241,54 @@ static uint64_t wait_us(const doran_t *self, uint64_t now_us, uint64_t until_us)
 static int work(doran_t *self, uint64_t until_us) {
     for (;;) {
         uint64_t now_us = clock_us();
-        int completed = exchange_step(&self->exchange, now_us);
-        if (completed > 0 || self->closing || now_us >= until_us) {
+        int completed = exchange_step(&self->client->exchange, now_us);
+        if (completed > 0 || self->closed || now_us >= until_us) {
             return completed;
         }
-        if (!connection_wait(self->exchange.connection, wait_us(self, now_us, until_us))) {
+        if (!connection_wait(self->client->exchange.connection, wait_us(self, now_us, until_us))) {
             return 0;
         }
     }
 }
 
 int client_run(doran_t *self, uint64_t until_us) {
-    enter(self);
+    client_enter(self);
     int completed = work(self, until_us);
-    leave(self);
+    client_leave(self);
     return completed;
+}
+
+static bool nothing_can_come(const doran_t *self) {
+    const exchange_t *exchange = &self->client->exchange;
+    return exchange_in_flight(exchange) == 0 && exchange->subscriptions.count == 0 && exchange->handles.count == 0;
 }
 
 int doran_run(doran_t *self, int timeout_ms) {
     if (timeout_ms < 0) {
-        return client_run(self, doran_in_flight(self) == 0 ? 0 : UINT64_MAX);
+        return client_run(self, nothing_can_come(self) ? 0 : UINT64_MAX);
     }
     return client_run(self, clock_us() + 1000 * (uint64_t)timeout_ms);
 }
 
 uint32_t client_sends(const doran_t *self) {
-    return self->exchange.completing_sends;
+    return self->client->exchange.completing_sends;
 }
 
 void doran_flush(doran_t *self) {
-    enter(self);
-    exchange_flush(&self->exchange, clock_us());
-    leave(self);
+    client_enter(self);
+    exchange_flush(&self->client->exchange, clock_us());
+    client_leave(self);
 }
 
 int doran_fd(doran_t *self) {
-    enter(self);
-    int fd = connection_fd(self->exchange.connection);
-    leave(self);
+    client_enter(self);
+    int fd = connection_fd(self->client->exchange.connection);
+    client_leave(self);
     return fd;
 }
 
 uint32_t doran_in_flight(const doran_t *self) {
-    return pending_count(self->exchange.pending);
+    return exchange_in_flight(&self->client->exchange);
 }
 
 /* Waiting for one answer. */
@@ -307,18 +334,18 @@ static void call_done(void *context, const doran_reply_t *reply) {
 doran_code_t doran_call(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
                         uint32_t timeout_ms, doran_reply_t *reply) {
     call_t call = {.self = self, .reply = reply};
-    enter(self);
+    client_enter(self);
     doran_code_t code = doran_submit(self, address, method, body, body_bytes, timeout_ms, call_done, &call);
     if (code != DORAN_OK) {
         answer_here(self, code, reply);
     }
-    while (code == DORAN_OK && !call.done && !self->closing) {
+    while (code == DORAN_OK && !call.done && !self->closed) {
         (void)work(self, UINT64_MAX); /* its deadline ends it */
     }
     if (code == DORAN_OK) {
         code = call.done ? reply->code : DORAN_DEADLINE_EXCEEDED;
     }
-    if (!leave(self)) {
+    if (!client_leave(self)) {
         *reply = (doran_reply_t){
             .code = code, .text = "The client was closed meanwhile", .body = (const uint8_t *)"\x80", .body_bytes = 1};
     }
@@ -337,7 +364,7 @@ typedef struct query {
 static void query_answered(void *context, const doran_reply_t *reply) {
     query_t *query = context;
     query->code = reply->code;
-    query->done = pending_find(query->self->exchange.pending, query->id) == NULL;
+    query->done = pending_find(query->self->client->exchange.pending, query->id) == NULL;
     if (reply->code == DORAN_OK) {
         query->each(query->context, reply);
     }
@@ -351,7 +378,7 @@ doran_code_t doran_query(doran_t *self, const char *kind, const char *method, co
     }
     query_t query = {.self = self, .each = each, .context = context, .code = DORAN_DEADLINE_EXCEEDED};
     pending_t *pending = NULL;
-    enter(self);
+    client_enter(self);
     doran_code_t code = submit(self, &to, method, span_of(body, body_bytes), timeout_ms, &pending);
     if (code == DORAN_OK) {
         pending->done = query_answered;
@@ -359,10 +386,10 @@ doran_code_t doran_query(doran_t *self, const char *kind, const char *method, co
         pending->query = true;
         query.id = pending->id;
     }
-    while (code == DORAN_OK && !query.done && !self->closing) {
+    while (code == DORAN_OK && !query.done && !self->closed) {
         (void)work(self, UINT64_MAX);
     }
-    leave(self);
+    client_leave(self);
     return code == DORAN_OK ? query.code : code;
 }
 
@@ -371,9 +398,9 @@ doran_code_t doran_query(doran_t *self, const char *kind, const char *method, co
 /* Until the pong of a ping sent now; 0 if none came. A ping goes out only where a pong came before, since the first of
    a socket takes as long as connecting. */
 static uint64_t ping(doran_t *self, uint64_t until_us) {
-    exchange_t *exchange = &self->exchange;
+    exchange_t *exchange = &self->client->exchange;
     uint64_t id = 0, sent_us = 0;
-    for (uint64_t now_us = clock_us(); now_us < until_us && !self->closing; now_us = clock_us()) {
+    for (uint64_t now_us = clock_us(); now_us < until_us && !self->closed; now_us = clock_us()) {
         bool ready = exchange->ready;
         if (!ready) {
             id = 0;
@@ -393,24 +420,24 @@ static uint64_t ping(doran_t *self, uint64_t until_us) {
 }
 
 int64_t doran_ping(doran_t *self, uint32_t timeout_ms, char *version, size_t version_bytes) {
-    enter(self);
+    client_enter(self);
     uint64_t rtt_us = ping(self, clock_us() + 1000 * (uint64_t)timeout_ms);
     if (rtt_us > 0 && version != NULL) {
-        snprintf(version, version_bytes, "%s", self->exchange.version);
+        snprintf(version, version_bytes, "%s", self->client->exchange.version);
     }
-    leave(self);
+    client_leave(self);
     return rtt_us > 0 ? (int64_t)rtt_us : -1;
 }
 
 const char *doran_endpoint(const doran_t *self) {
-    return connection_endpoint(self->exchange.connection);
+    return connection_endpoint(self->client->exchange.connection);
 }
 
 int doran_session(const doran_t *self, uint8_t session[16], uint64_t *next_id) {
-    if (!self->exchange.session_proven) {
+    if (!self->client->exchange.session_proven) {
         return 0;
     }
-    memcpy(session, self->exchange.session, SESSION_BYTES);
-    *next_id = self->next_id;
+    memcpy(session, self->client->exchange.session, SESSION_BYTES);
+    *next_id = self->client->exchange.next_id;
     return 1;
 }

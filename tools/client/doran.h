@@ -2,10 +2,11 @@
 /*
  * doran.h: the client of a DoranDoran server, for C programs.
  *
- * A doran_t is one connection with one client session. It belongs to the thread that opened it: every call on it, and
- * every completion, happens on that thread; different doran_t may live on different threads. There is no thread of the
- * library's that calls you: completions run inside doran_run, doran_call and doran_query. Programs with an event loop
- * watch doran_fd and call doran_run(self, 0) when it is readable, and at least every second.
+ * A doran_t is one connection with one client session, or one of the users that share it (doran_as). It belongs to the
+ * thread that opened it: every call on it, and every function of yours that is called back, happens on that thread;
+ * different connections may live on different threads. There is no thread of the library's that calls you: your
+ * functions run inside doran_run, doran_call, doran_query and doran_ping. Programs with an event loop watch doran_fd
+ * and call doran_run(self, 0) when it is readable, and at least every second.
  *
  * Requests are numbered within the session and sent again under the same number until they are answered or their time
  * is up: after a reconnect, a restart of the server, or when it answers `busy`. The server runs a request once and
@@ -74,7 +75,8 @@ typedef struct doran_options {
 /* Starts to connect and returns at once. NULL if the options make no sense or files cannot be read: one sentence in
  * error. */
 DORAN_API doran_t *doran_open(const doran_options_t *options, char *error, size_t error_bytes);
-/* Drops requests in flight without completing them. Nulls the pointer; NULL is allowed. */
+/* Drops requests in flight without completing them, and ends subscriptions without a notice. Nulls the pointer; NULL is
+   allowed. */
 DORAN_API void doran_close(doran_t **self_p);
 
 /* What came back. Everything points into memory that is valid until the completion returns (doran_submit) or until the
@@ -99,9 +101,9 @@ typedef void (*doran_done_fn)(void *context, const doran_reply_t *reply);
 DORAN_API doran_code_t doran_submit(doran_t *self, const char *address, const char *method, const void *body,
                                     size_t body_bytes, uint32_t timeout_ms, doran_done_fn done, void *context);
 
-/* Works for at most timeout_ms (0: only what is ready; -1: until something completes) and returns how many requests
-   completed. Returns early once something completed. Must be called regularly: it also answers for heartbeats,
-   reconnects and resending. */
+/* Works for at most timeout_ms (0: only what is ready; -1: until something completes or an event comes; returns 0 at
+   once when neither can be) and returns how many of your functions ran. Returns early once one ran. Must be called
+   regularly: it also answers for heartbeats, reconnects and resending. */
 DORAN_API int doran_run(doran_t *self, int timeout_ms);
 /* Sends what is buffered without waiting; doran_run does so too. */
 DORAN_API void doran_flush(doran_t *self);
@@ -113,6 +115,87 @@ DORAN_API uint32_t doran_in_flight(const doran_t *self);
    all have come or with the first error. */
 DORAN_API doran_code_t doran_query(doran_t *self, const char *kind, const char *method, const void *body,
                                    size_t body_bytes, uint32_t timeout_ms, doran_done_fn each, void *context);
+
+/* Acting for a user.
+ *
+ * doran_as makes another doran_t, on the connection of `self`, that acts for a user: its requests, queries and
+ * subscriptions carry a handle, which `address` ("session/KEY", or "session/" for a session that the server makes)
+ * gives in answer to its method `open` with this body: {token}, or {as: "user/ID"} with the key of an operator.
+ * doran_as returns at once; what is submitted meanwhile waits for the handle.
+ *
+ * The server may forget a handle: when it starts again, when the connection was lost, when the handle's time is over.
+ * Then the same request opens another one, and what was refused is sent again; the program notices nothing but the time
+ * that takes. When that request is refused for good (the session was ended, the user suspended), this doran_t is of no
+ * more use: requests that wait for the handle complete with the error, those submitted later are refused with it,
+ * subscriptions end with it. What the server may have begun to do before is unknown as ever: DORAN_DEADLINE_EXCEEDED.
+ *
+ * on_open (may be NULL) runs each time a handle was opened, with the reply {handle, user, role, session, expires_at},
+ * and at the end with the error.
+ *
+ * Every doran_t of a connection is closed by itself, in any order; the last one ends the connection. doran_run,
+ * doran_fd, doran_flush, doran_in_flight, doran_ping, doran_endpoint and doran_session mean the connection, whichever
+ * of its doran_t they are given. in_flight_max counts over all of them; openings and subscriptions do not count.
+ *
+ * An actor that answers DORAN_UNAUTHENTICATED for reasons of its own makes the handle be opened again once, for that
+ * request; if it says so again, that is the answer.
+ *
+ * DORAN_INVALID_ADDRESS, DORAN_INVALID, DORAN_TOO_LARGE: address or body; DORAN_BUSY: 65,536 are there. */
+DORAN_API doran_code_t doran_as(doran_t *self, const char *address, const void *body, size_t body_bytes,
+                                doran_done_fn on_open, void *context, doran_t **user);
+
+/* Events.
+ *
+ * An actor publishes events under its address, the topic, and numbers them without a gap: seq. A number means something
+ * within its log epoch, which changes only when the server was restored from an older copy. */
+typedef struct doran_position {
+    uint64_t log_epoch, seq;
+} doran_position_t;
+
+typedef enum doran_notice {
+    DORAN_EVENT = 0,
+    /* What was missed has been given; from here on events come as they happen. Also after every interruption. */
+    DORAN_SUBSCRIBED,
+    /* Events come from `position` on; those before were not given, so the state has to be read anew. The first notice
+       of a subscription that began without a position; later only when the log was replaced. */
+    DORAN_RESET,
+    /* No more comes, because of `code`: not_found, forbidden, … doran_unsubscribe is still to be called. */
+    DORAN_ENDED
+} doran_notice_t;
+
+/* Everything points into memory that is valid until on_event returns. */
+typedef struct doran_event {
+    doran_notice_t notice;
+    const char *topic;         /* "kind/key" */
+    const char *type;          /* of an event; else "" */
+    doran_position_t position; /* of the event; else of the subscription */
+    const uint8_t *body;       /* msgpack map. Of an event: its record, the same bytes whichever way it came; SUBSCRIBED
+                                  and RESET: the reply to `subscribe`, which may hold the state; ENDED: the error */
+    size_t body_bytes;
+    doran_code_t code; /* of DORAN_ENDED */
+    const char *text;  /* of DORAN_ENDED; else "" */
+} doran_event_t;
+
+typedef void (*doran_event_fn)(void *context, const doran_event_t *event);
+typedef struct doran_subscription doran_subscription_t;
+
+/* Subscribes to the events of an actor after a position, or from now on if `after` is NULL. From there on_event gets
+   every event once and in the order of seq, without a gap, however long or often the connection was lost, the server
+   restarted, or this program too slow; what was missed is read from the actor's log. The only exception announces
+   itself: DORAN_RESET. Errors that may pass are not reported: it is tried again until it goes.
+
+   on_event may call anything, doran_unsubscribe and doran_close too. It never runs inside another on_event of the same
+   connection: if it waits with doran_call, what comes meanwhile is fetched again afterwards; so better submit.
+
+   DORAN_INVALID_ADDRESS: topic; DORAN_CONFLICT: this doran_t has a subscription to it; DORAN_BUSY: the connection has
+   1,000,000 of them. Any other code: that of a doran_t which may not act for its user any more. Nothing was made then.
+ */
+DORAN_API doran_code_t doran_subscribe(doran_t *self, const char *topic, const doran_position_t *after,
+                                       doran_event_fn on_event, void *context, doran_subscription_t **subscription);
+/* on_event will not run any more. Nulls the pointer; NULL is allowed. Not after doran_close, which has done it. */
+DORAN_API void doran_unsubscribe(doran_subscription_t **subscription_p);
+/* Of the last event that on_event got, or of the last RESET: what to keep for going on after a restart of this program.
+   Inside on_event that of the event itself. 1, or 0 if there is none yet; then position is untouched. */
+DORAN_API int doran_subscription_position(const doran_subscription_t *subscription, doran_position_t *position);
 
 /* Round trip of one ping in µs, or -1 when none came back in timeout_ms. version (may be NULL) gets the server's. */
 DORAN_API int64_t doran_ping(doran_t *self, uint32_t timeout_ms, char *version, size_t version_bytes);

@@ -117,14 +117,15 @@ static void run_timers(exchange_t *self, uint64_t now_us) {
     }
 }
 
-static bool receive(exchange_t *self, uint64_t now_us, int *completed) {
+/* False: there may be more. */
+static bool receive(exchange_t *self, uint64_t now_us) {
     for (int i = 0; i < FRAMES_PER_STEP && !self->stopped; i++) {
         zmq_msg_t frame; /* of this call alone: a completion may call us again */
         zmq_msg_init(&frame);
         bool received = connection_receive(self->connection, &frame);
         if (received) {
             self->unanswered_us = 0;
-            *completed += exchange_take(self, span_of(zmq_msg_data(&frame), zmq_msg_size(&frame)), now_us);
+            exchange_take(self, span_of(zmq_msg_data(&frame), zmq_msg_size(&frame)), now_us);
         }
         zmq_msg_close(&frame);
         if (!received) {
@@ -135,33 +136,61 @@ static bool receive(exchange_t *self, uint64_t now_us, int *completed) {
 }
 
 int exchange_step(exchange_t *self, uint64_t now_us) {
-    int completed = 0;
+    uint64_t ran = self->ran;
     run_timers(self, now_us);
-    for (int round = 0; round < ROUNDS_PER_STEP && completed == 0 && !self->stopped; round++) {
+    errands_wake(self, now_us);
+    for (int round = 0; round < ROUNDS_PER_STEP && self->ran == ran && !self->stopped; round++) {
         exchange_flush(self, now_us);
-        bool drained = receive(self, now_us, &completed);
+        bool drained = receive(self, now_us);
         if (round == 0 && drained && !self->stopped) {
             keep_alive(self, now_us); /* after receiving: what waited is heard before silence is judged */
         }
-        completed += exchange_complete_finished(self);
-        if (drained && (pending_queued(self->pending) == NULL || self->blocked || !self->ready)) {
+        exchange_complete_finished(self);
+        subscriptions_settle(self);
+        if (drained && !exchange_has_work(self)) {
             break;
         }
     }
-    if (completed > 0 && !self->stopped) {
+    if (self->ran > ran && !self->stopped) {
         exchange_flush(self, now_us);
     }
-    return completed;
+    return (int)(self->ran - ran);
 }
 
 uint64_t exchange_due(const exchange_t *self) {
-    uint64_t due = keep_alive_due(self);
+    uint64_t due = keep_alive_due(self), wake = errands_due(&self->errands);
     const pending_t *pending = pending_due(self->pending);
-    return pending != NULL && pending->due_us < due ? pending->due_us : due;
+    due = wake < due ? wake : due;
+    due = pending != NULL && pending->due_us < due ? pending->due_us : due;
+    return pending_finished(self->pending) != NULL ? 0 : due;
 }
 
-void exchange_init(exchange_t *self, connection_t *connection, pending_table_t *pending, const uint8_t *session) {
-    *self = (exchange_t){.connection = connection, .pending = pending, .heartbeat_us = HEARTBEAT_US};
+bool exchange_has_work(const exchange_t *self) {
+    return pending_finished(self->pending) != NULL ||
+           (pending_queued(self->pending) != NULL && self->ready && !self->blocked);
+}
+
+pending_t *exchange_add(exchange_t *self, handle_t *handle, address_t to, span_t method, span_t body,
+                        uint64_t deadline_us) {
+    pending_t *pending = pending_add(self->pending, self->next_id, to.kind, to.key, method, body, deadline_us);
+    if (pending != NULL) {
+        pending->handle = handle;
+        self->next_id += 1;
+    }
+    return pending;
+}
+
+uint32_t exchange_in_flight(const exchange_t *self) {
+    return pending_count(self->pending) - self->errands.out;
+}
+
+void exchange_init(exchange_t *self, connection_t *connection, uint32_t in_flight_max, const uint8_t *session,
+                   uint64_t next_id) {
+    *self = (exchange_t){.connection = connection, .heartbeat_us = HEARTBEAT_US, .next_id = next_id};
+    self->pending = pending_table_new(in_flight_max + ERRANDS_OUT_MAX);
+    errands_init(&self->errands);
+    handles_init(&self->handles);
+    subscriptions_init(&self->subscriptions);
     self->frame = malloc(FRAME_COALESCE_BYTES);
     self->tape = (tape_t){.tokens = malloc(ELEMENTS_MAX * sizeof(token_t)), .capacity = ELEMENTS_MAX};
     CHECK(self->frame != NULL && self->tape.tokens != NULL, "no memory");
@@ -173,6 +202,8 @@ void exchange_init(exchange_t *self, connection_t *connection, pending_table_t *
 }
 
 void exchange_fini(exchange_t *self) {
+    subscriptions_fini(&self->subscriptions, &self->handles);
+    handles_fini(&self->handles);
     connection_destroy(&self->connection);
     pending_table_destroy(&self->pending);
     free(self->frame);

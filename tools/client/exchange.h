@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * exchange: what goes out to the server and what comes back, for the requests in a table. It keeps the session, packs
- * requests into frames, matches answers, sends again what may have been lost and gives up what is out of time.
+ * requests into frames, matches answers, sends again what may have been lost and gives up what is out of time. Events
+ * it hands to the subscriptions; that the server has forgotten us, to them and the handles.
  *
  *              open ───► CONNECTING: a ping is out, requests wait
  *                            │ pong: our session
@@ -9,25 +10,30 @@
  *        server has moved  READY: requests go out, pings in between
  *              └─────────────┘ a pong with a new number: all that is pending goes out again
  *
- * Completions run in exchange_step and nowhere else. One thread.
+ * Functions of the program run in exchange_step and nowhere else. One thread.
  */
 #ifndef DORAN_CLIENT_EXCHANGE_H
 #define DORAN_CLIENT_EXCHANGE_H
 
 #include "schemas/envelope.h"
 #include "tools/client/connection.h"
-#include "tools/client/pending.h"
+#include "tools/client/subscription.h"
 
 enum { VERSION_TEXT_BYTES = 65 };
 
-/* Visible for embedding in struct doran; only exchange.c changes it, but for the settings. */
-typedef struct exchange {
+/* Visible for embedding; only exchange*.c, errand.c, handle.c and subscription.c change it, but for the settings. */
+struct exchange {
     connection_t *connection;
     pending_table_t *pending;
+    errands_t errands;
+    handles_t handles;
+    subscriptions_t subscriptions;
+    uint64_t next_id; /* of a request within the session */
+    uint64_t ran;     /* functions of the program, so far */
 
     bool busy_fails;    /* setting */
     bool one_per_frame; /* setting */
-    bool stopped;       /* setting: no completion runs any more */
+    bool stopped;       /* setting: no function of the program runs any more */
 
     bool ready;          /* a pong came on this socket */
     bool blocked;        /* the frame could not be sent for now */
@@ -51,19 +57,28 @@ typedef struct exchange {
     size_t frame_bytes;        /* in frame, waiting to be sent */
     uint8_t *frame;            /* [FRAME_COALESCE_BYTES] */
     tape_t tape;
-} exchange_t;
+};
 
-/* Takes both, the connection open. session NULL: a new one. */
-void exchange_init(exchange_t *self, connection_t *connection, pending_table_t *pending, const uint8_t *session);
+/* Takes the connection, which is open. session NULL: a new one; else next_id is the number of its next request. */
+void exchange_init(exchange_t *self, connection_t *connection, uint32_t in_flight_max, const uint8_t *session,
+                   uint64_t next_id);
 void exchange_fini(exchange_t *self);
+
+/* A request, queued; handle NULL: it carries none. Copies the bytes. NULL: there is no room for it. */
+pending_t *exchange_add(exchange_t *self, handle_t *handle, address_t to, span_t method, span_t body,
+                        uint64_t deadline_us);
+/* Requests of the program's that are not completed. */
+uint32_t exchange_in_flight(const exchange_t *self);
 
 /* Sends what is queued, as far as that is possible now. */
 void exchange_flush(exchange_t *self, uint64_t now_us);
-/* Everything there is to do now: timers, frames, completions. Returns how many requests completed; more may be ready if
-   that is not 0. */
+/* Everything there is to do now: timers, frames, completions, events. Returns how many functions of the program ran;
+   more may be ready if that is not 0. */
 int exchange_step(exchange_t *self, uint64_t now_us);
 /* When there will be something to do even if nothing comes. */
 uint64_t exchange_due(const exchange_t *self);
+/* Is there something to do now even if nothing comes? */
+bool exchange_has_work(const exchange_t *self);
 /* Sends a ping and returns its id, 0 if that is not possible now. */
 uint64_t exchange_ping(exchange_t *self, uint64_t now_us);
 

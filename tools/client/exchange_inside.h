@@ -27,9 +27,9 @@ uint64_t exchange_jittered(uint64_t us);
 doran_code_t exchange_outcome(const pending_t *pending);
 /* Answers that were still hoped for on the old connection do not come any more. */
 void exchange_forget_orphans(exchange_t *self);
-/* Takes one frame; returns how many requests completed. */
-int exchange_take(exchange_t *self, span_t frame, uint64_t now_us);
-/* Completes what was finished without an answer; returns how many. */
-int exchange_complete_finished(exchange_t *self);
+/* Takes one frame. */
+void exchange_take(exchange_t *self, span_t frame, uint64_t now_us);
+/* Completes what was finished without an answer. */
+void exchange_complete_finished(exchange_t *self);
 
 #endif

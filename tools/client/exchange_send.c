@@ -43,6 +43,9 @@ static span_t encode(const exchange_t *self, const pending_t *pending, uint64_t 
                            .method = pending->method,
                            .timeout_ms = time_left_ms(pending, now_us),
                            .body = pending->body};
+    if (pending->handle != NULL) {
+        envelope.handle = span_of(pending->handle->bytes, HANDLE_BYTES);
+    }
     pack_t pack = pack_into(to, capacity);
     envelope_encode(&envelope, &pack);
     return pack_ok(&pack) ? pack_bytes(&pack) : (span_t){0};
@@ -51,7 +54,7 @@ static span_t encode(const exchange_t *self, const pending_t *pending, uint64_t 
 /* One that is larger than a shared frame travels alone. */
 static bool send_large(exchange_t *self, const pending_t *pending, uint64_t now_us) {
     size_t capacity = ENVELOPE_OVERHEAD_BYTES + pending->kind.len + pending->key.len + pending->method.len +
-                      SESSION_BYTES + pending->body.len;
+                      SESSION_BYTES + HANDLE_BYTES + pending->body.len;
     uint8_t *bytes = malloc(capacity);
     CHECK(bytes != NULL, "no memory for %zu bytes", capacity);
     span_t envelope = encode(self, pending, now_us, bytes, capacity);
@@ -80,12 +83,32 @@ static bool send_one(exchange_t *self, const pending_t *pending, uint64_t now_us
     return envelope.ptr != NULL || send_large(self, pending, now_us);
 }
 
+/* False: it waits for its handle, or ends with it. */
+static bool has_handle(exchange_t *self, pending_t *pending) {
+    const handle_t *handle = pending->handle;
+    switch (handle != NULL ? handle->state : HANDLE_OPEN) {
+    case HANDLE_OPEN:
+        return true;
+    case HANDLE_OPENING:
+        pending_move(self->pending, pending, PENDING_WAITING, pending->deadline_us);
+        return false;
+    case HANDLE_FAILED:
+        pending_finish(self->pending, pending, pending->copies > 0 ? DORAN_DEADLINE_EXCEEDED : handle->code);
+        return false;
+    }
+    return false;
+}
+
 void exchange_flush(exchange_t *self, uint64_t now_us) {
     pending_t *pending;
     while (self->ready && (pending = pending_queued(self->pending)) != NULL) {
+        if (!has_handle(self, pending)) {
+            continue;
+        }
         if (!send_one(self, pending, now_us)) {
             return;
         }
+        pending->opening = pending->handle != NULL ? pending->handle->opening : 0;
         uint64_t patience_us = doubled(RESEND_US, pending->sends, (uint64_t)RESEND_US << RESEND_DOUBLINGS_MAX);
         pending->sends += 1;
         pending->copies += 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In: pongs, which say whose session it is and whether the server still knows us, and answers.
+ * In: pongs, which say whose session it is and whether the server still knows us, answers, and events.
  *
  * A session that the server no longer knows takes the memory of its answers along. What was sent in it is not sent
  * again in the next one, since it might run twice.
@@ -29,6 +29,7 @@ static void complete(exchange_t *self, pending_t *pending, const doran_reply_t *
     doran_done_fn done = pending->done;
     void *context = pending->context;
     self->completing_sends = pending->sends;
+    self->ran += !pending->own;
     pending_release(self->pending, pending);
     done(context, reply);
 }
@@ -44,7 +45,10 @@ static const char *text_of(doran_code_t code, bool unsent) {
 static void complete_finished(exchange_t *self, pending_t *pending) {
     uint8_t body[ERROR_BYTES_MAX];
     pack_t pack = pack_into(body, sizeof body);
-    const char *text = text_of(pending->code, pending->sends == 0);
+    const handle_t *handle = pending->handle;
+    bool for_handle = handle != NULL && handle->state == HANDLE_FAILED && handle->code == pending->code;
+    char text[HANDLE_TEXT_BYTES_MAX + 1];
+    snprintf(text, sizeof text, "%s", for_handle ? handle->text : text_of(pending->code, pending->sends == 0));
     envelope_pack_error(&pack, (status_t)pending->code, text, 0);
     CHECK(pack_ok(&pack), "an error over %zu bytes", sizeof body);
     doran_reply_t reply = {
@@ -52,14 +56,11 @@ static void complete_finished(exchange_t *self, pending_t *pending) {
     complete(self, pending, &reply);
 }
 
-int exchange_complete_finished(exchange_t *self) {
-    int completed = 0;
+void exchange_complete_finished(exchange_t *self) {
     pending_t *pending;
     while (!self->stopped && (pending = pending_finished(self->pending)) != NULL) {
         complete_finished(self, pending);
-        completed += 1;
     }
-    return completed;
 }
 
 /* Pongs. */
@@ -74,7 +75,7 @@ static void change_session(exchange_t *self, bool answers_lost) {
             if (pending->state == PENDING_HELD) {
                 pending_move(self->pending, pending, PENDING_QUEUED, pending->deadline_us);
             }
-        } else if (answers_lost || pending->state == PENDING_HELD) {
+        } else if (answers_lost || pending->own || pending->state == PENDING_HELD) {
             pending_finish(self->pending, pending, DORAN_DEADLINE_EXCEEDED);
         } else {
             pending_move(self->pending, pending, PENDING_ORPHAN, pending->deadline_us);
@@ -82,12 +83,16 @@ static void change_session(exchange_t *self, bool answers_lost) {
     }
 }
 
-/* Our session stands, so `unauthenticated` was about something else. */
-static void finish_held(exchange_t *self) {
+/* Our session stands, so `unauthenticated` was about something else: a handle that the server has forgotten with us, or
+   it is the answer. */
+static void judge_held(exchange_t *self, bool forgotten) {
     pending_t *next;
     for (pending_t *pending = pending_first(self->pending); pending != NULL; pending = next) {
         next = pending_next(pending);
-        if (pending->state == PENDING_HELD) {
+        if (pending->state == PENDING_HELD && forgotten) {
+            pending->reopened = false;
+            pending_move(self->pending, pending, PENDING_QUEUED, pending->deadline_us);
+        } else if (pending->state == PENDING_HELD) {
             pending_finish(self->pending, pending, exchange_outcome(pending));
         }
     }
@@ -136,11 +141,13 @@ static void take_pong(exchange_t *self, const envelope_t *pong) {
         }
         memcpy(self->session, session.ptr, SESSION_BYTES);
     } else {
-        finish_held(self);
+        judge_held(self, forgotten);
     }
     if (forgotten) {
         exchange_forget_orphans(self);
         pending_queue_all(self->pending);
+        handles_forgotten(self);
+        subscriptions_forgotten(self);
     }
     self->has_session = self->session_proven = self->ready = true;
     self->number = number;
@@ -153,6 +160,9 @@ static void take_pong(exchange_t *self, const envelope_t *pong) {
 /* Answers. */
 
 static bool may_retry(const exchange_t *self, const pending_t *pending, doran_code_t code) {
+    if (pending->own) {
+        return false; /* an errand sees to that itself */
+    }
     switch (code) {
     case DORAN_BUSY:
         return !self->busy_fails || pending->copies > 1; /* another copy may have run: it is not over */
@@ -165,6 +175,31 @@ static bool may_retry(const exchange_t *self, const pending_t *pending, doran_co
     }
 }
 
+/* A copy was refused because of the handle that it carried, or so it seems. A handle opened for this request that is
+   refused too may have been forgotten meanwhile, or it is the actor's answer: the next pong tells. */
+static void refuse_handle(exchange_t *self, pending_t *pending, uint64_t now_us) {
+    handle_t *handle = pending->handle;
+    bool newest = handle->state == HANDLE_OPEN && handle->opening == pending->opening;
+    if (newest && pending->reopened) {
+        pending_move(self->pending, pending, PENDING_HELD, pending->deadline_us);
+        (void)exchange_ping(self, now_us);
+        return;
+    }
+    pending->reopened |= newest;
+    pending_move(self->pending, pending, PENDING_QUEUED, pending->deadline_us);
+    if (newest) {
+        handle_reopen(handle); /* an errand's request is gone afterwards */
+    }
+}
+
+/* When a request that was refused for now may be sent again. */
+static uint64_t retry_us(const pending_t *pending, const doran_reply_t *reply, uint64_t now_us) {
+    uint64_t wished_ms = reply->retry_after_ms < RETRY_AFTER_MS_MAX ? reply->retry_after_ms : RETRY_AFTER_MS_MAX;
+    uint64_t first_us = wished_ms > 0 ? wished_ms * MS : RETRY_US;
+    uint64_t max_us = first_us > RETRY_US_MAX ? first_us : RETRY_US_MAX;
+    return now_us + exchange_jittered(doubled(first_us, pending->refusals, max_us));
+}
+
 /* Refused for now: true if the request goes on living. */
 static bool refuse(exchange_t *self, pending_t *pending, const doran_reply_t *reply, uint64_t now_us) {
     bool session_doubtful = reply->code == DORAN_UNAUTHENTICATED;
@@ -174,20 +209,18 @@ static bool refuse(exchange_t *self, pending_t *pending, const doran_reply_t *re
     if (pending->state != PENDING_SENT && pending->state != PENDING_ORPHAN) {
         return true; /* a second refusal of one copy */
     }
-    uint64_t wished_ms = reply->retry_after_ms < RETRY_AFTER_MS_MAX ? reply->retry_after_ms : RETRY_AFTER_MS_MAX;
-    uint64_t first_us = wished_ms > 0 ? wished_ms * MS : RETRY_US;
-    uint64_t max_us = first_us > RETRY_US_MAX ? first_us : RETRY_US_MAX;
-    uint64_t delay_us = exchange_jittered(doubled(first_us, pending->refusals, max_us));
+    uint64_t again_us = session_doubtful ? now_us : retry_us(pending, reply, now_us);
     pending->code = reply->code;
     pending->copies -= 1;
     pending->refusals += 1;
-    if (session_doubtful && pending->state == PENDING_SENT) {
+    if (session_doubtful && pending->state == PENDING_SENT && pending->handle != NULL) {
+        refuse_handle(self, pending, now_us);
+    } else if (session_doubtful && pending->state == PENDING_SENT) {
         pending_move(self->pending, pending, PENDING_HELD, pending->deadline_us);
         (void)exchange_ping(self, now_us);
-    } else if (pending->state == PENDING_SENT) {
-        pending_move(self->pending, pending, PENDING_RETRYING, now_us + delay_us);
-    } else if (pending->copies == 0) { /* an orphan that certainly did not run finds a home in the new session */
-        pending_move(self->pending, pending, PENDING_RETRYING, now_us + (session_doubtful ? 0 : delay_us));
+    } else if (pending->state == PENDING_SENT || pending->copies == 0) {
+        /* an orphan that certainly did not run finds a home in the new session */
+        pending_move(self->pending, pending, PENDING_RETRYING, again_us);
     }
     return true;
 }
@@ -226,18 +259,17 @@ static void read_error(const tape_t *tape, doran_reply_t *reply, char *text) {
     reply->retry_after_ms = retry_after_ms < UINT32_MAX ? (uint32_t)retry_after_ms : UINT32_MAX;
 }
 
-/* Returns how many requests completed: 0 or 1. */
-static int take_answer(exchange_t *self, const envelope_t *answer, uint64_t now_us) {
+static void take_answer(exchange_t *self, const envelope_t *answer, uint64_t now_us) {
     pending_t *pending = pending_find(self->pending, answer->id);
     if (pending == NULL || pending->sends == 0) {
-        return 0; /* answered already, given up, or never asked */
+        return; /* answered already, given up, or never asked */
     }
     char text[TEXT_BYTES_MAX];
     doran_reply_t reply = {.text = "", .body = answer->body.ptr, .body_bytes = answer->body.len, .id = answer->id};
     if (answer->type == ENVELOPE_ERROR) {
         read_error(&self->tape, &reply, text);
         if (refuse(self, pending, &reply, now_us)) {
-            return 0;
+            return;
         }
     } else if (pending->query) {
         delivery_t delivery = collect(self, pending);
@@ -245,34 +277,49 @@ static int take_answer(exchange_t *self, const envelope_t *answer, uint64_t now_
             pending->done(pending->context, &reply); /* `pending` may be gone afterwards */
         }
         if (delivery != THE_LAST) {
-            return 0;
+            return;
         }
     }
     complete(self, pending, &reply);
-    return 1;
 }
 
-static int take_envelope(exchange_t *self, const envelope_t *envelope, uint64_t now_us) {
+/* Events. */
+
+static void take_event(exchange_t *self, const envelope_t *event) {
+    bool from_broker = span_equal(event->kind, span_text("broker")) && span_equal(event->key, span_text("self"));
+    if (!from_broker) {
+        subscriptions_take(self, event);
+    } else if (span_equal(event->method, span_text("handle_ended"))) {
+        uint32_t token = tape_find(&self->tape, envelope_body_token(&self->tape), "handle");
+        if (token > 0 && self->tape.tokens[token].type == TOKEN_BINARY) {
+            handles_ended(self, token_span(&self->tape.tokens[token]));
+        }
+    }
+}
+
+static void take_envelope(exchange_t *self, const envelope_t *envelope, uint64_t now_us) {
     switch (envelope->type) {
     case ENVELOPE_REPLY:
     case ENVELOPE_ERROR:
-        return take_answer(self, envelope, now_us);
+        take_answer(self, envelope, now_us);
+        break;
     case ENVELOPE_PONG:
         take_pong(self, envelope);
-        return 0;
-    default: /* events are nothing we asked for; the rest is not for clients */
-        return 0;
+        break;
+    case ENVELOPE_EVENT:
+        take_event(self, envelope);
+        break;
+    default: /* not for clients */
+        break;
     }
 }
 
 /* Bytes that are no envelope end the frame: nothing after them can be trusted. */
-int exchange_take(exchange_t *self, span_t frame, uint64_t now_us) {
-    int completed = 0;
+void exchange_take(exchange_t *self, span_t frame, uint64_t now_us) {
     envelope_t envelope;
     size_t consumed = 0;
     while (!self->stopped && frame.len > 0 && envelope_decode(&envelope, &self->tape, frame, &consumed) == STATUS_OK) {
-        completed += take_envelope(self, &envelope, now_us);
+        take_envelope(self, &envelope, now_us);
         frame = span_of(frame.ptr + consumed, frame.len - consumed);
     }
-    return completed;
 }

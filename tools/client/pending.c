@@ -266,6 +266,14 @@ void pending_queue_all(pending_table_t *self) {
     }
 }
 
+void pending_queue_waiting(pending_table_t *self, const handle_t *handle) {
+    for (pending_t *pending = pending_first(self); pending != NULL; pending = pending_next(pending)) {
+        if (pending->state == PENDING_WAITING && pending->handle == handle) {
+            pending_move(self, pending, PENDING_QUEUED, pending->deadline_us);
+        }
+    }
+}
+
 /* Out of everything but `count`. */
 static void detach(pending_table_t *self, pending_t *pending) {
     if (pending->state == PENDING_FINISHED) {
@@ -303,6 +311,20 @@ void pending_release(pending_table_t *self, pending_t *pending) {
     }
     TAILQ_INSERT_HEAD(&self->free, pending, in_order);
     self->count -= 1;
+}
+
+static void release_all(pending_table_t *self, pending_t *pending, const handle_t *handle) {
+    for (pending_t *next; pending != NULL; pending = next) {
+        next = TAILQ_NEXT(pending, in_order);
+        if (!pending->own && pending->handle == handle) {
+            pending_release(self, pending);
+        }
+    }
+}
+
+void pending_release_all(pending_table_t *self, const handle_t *handle) {
+    release_all(self, TAILQ_FIRST(&self->ordered), handle);
+    release_all(self, TAILQ_FIRST(&self->finished), handle);
 }
 
 void pending_table_check(const pending_table_t *self) {

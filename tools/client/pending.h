@@ -5,7 +5,8 @@
  *
  *   submitted → QUEUED ⇄ SENT → answered
  *                  ↖ RETRYING (refused for now)      any → FINISHED (without an answer) → completed
- *                  ↖ HELD (is our session gone?)
+ *                  ↖ HELD (are we still known?)
+ *                  ↖ WAITING (for its handle)
  *
  * No socket, no clock. One thread.
  */
@@ -22,10 +23,13 @@ typedef enum pending_state {
     PENDING_QUEUED,   /* to be sent as soon as that is possible */
     PENDING_SENT,     /* waits for its answer; sent again when due */
     PENDING_RETRYING, /* refused for now; sent again when due */
-    PENDING_HELD,     /* refused with `unauthenticated`; the next pong tells whether that was our session */
+    PENDING_HELD,     /* refused with `unauthenticated`; the next pong tells whether that is the answer */
+    PENDING_WAITING,  /* for its handle to be opened */
     PENDING_ORPHAN,   /* sent in a session that has ended since: may still be answered, is never sent again */
     PENDING_FINISHED, /* has its code, waits for its completion */
 } pending_state_t;
+
+typedef struct handle handle_t;
 
 /* Visible for its fields; made and placed by this module only. */
 typedef struct pending {
@@ -37,6 +41,10 @@ typedef struct pending {
     doran_code_t code;     /* of the last refusal; FINISHED: of the completion */
     uint32_t shards, mask; /* of a query: how many answers there will be (0: unknown), and whose have come */
     bool query;
+    bool own;         /* an errand of the client's, not a request of the program's */
+    bool reopened;    /* its handle was opened again because it was refused */
+    uint32_t opening; /* which of its handle's it was sent with last */
+    handle_t *handle; /* that it carries, or NULL */
     uint64_t deadline_us;
     doran_done_fn done;
     void *context;
@@ -76,6 +84,9 @@ void pending_queue_all(pending_table_t *self);
 pending_t *pending_queued(const pending_table_t *self);
 size_t pending_queued_bytes(const pending_table_t *self);
 
+/* Puts what is WAITING for this handle into the queue, oldest first. */
+void pending_queue_waiting(pending_table_t *self, const handle_t *handle);
+
 /* The one whose time comes first, or NULL. */
 pending_t *pending_due(const pending_table_t *self);
 
@@ -84,5 +95,7 @@ void pending_finish(pending_table_t *self, pending_t *pending, doran_code_t code
 pending_t *pending_finished(const pending_table_t *self);
 /* Frees the slot; what it points to is gone. From any state. */
 void pending_release(pending_table_t *self, pending_t *pending);
+/* Releases all requests of the program's, in any state, that carry this handle, or NULL for those that carry none. */
+void pending_release_all(pending_table_t *self, const handle_t *handle);
 
 #endif

@@ -18,7 +18,7 @@
 #include "schemas/envelope.h"
 #include "tools/client/client.h"
 
-enum { FAKE_REQUESTS_MAX = 8192, FAKE_ID_BYTES = 16 };
+enum { FAKE_REQUESTS_MAX = 8192, FAKE_ID_BYTES = 16, FAKE_BODY_BYTES = 128 };
 
 typedef struct fake_request {
     uint64_t id, lowest_unanswered;
@@ -28,6 +28,10 @@ typedef struct fake_request {
     char kind[KIND_BYTES_MAX + 1], key[KEY_BYTES_MAX + 1], method[METHOD_BYTES_MAX + 1];
     uint8_t peer[FAKE_ID_BYTES]; /* routing id */
     size_t peer_bytes;
+    bool has_handle;
+    uint8_t handle[HANDLE_BYTES];
+    uint8_t body[FAKE_BODY_BYTES]; /* its beginning */
+    size_t body_bytes;
 } fake_request_t;
 
 typedef struct fake_server {
@@ -46,6 +50,7 @@ typedef struct fake_server {
     uint32_t count;
     uint8_t peer[FAKE_ID_BYTES]; /* who sent last */
     size_t peer_bytes;
+    bool counts_peers; /* a new routing id is a peer that the server does not know: another number for it */
     token_t tokens[ELEMENTS_MAX];
 } fake_server_t;
 
@@ -153,6 +158,12 @@ static inline void fake_note(fake_server_t *self, const envelope_t *envelope) {
     fake_text(request->kind, envelope->kind);
     fake_text(request->key, envelope->key);
     fake_text(request->method, envelope->method);
+    request->has_handle = envelope->handle.ptr != NULL;
+    if (request->has_handle) {
+        memcpy(request->handle, envelope->handle.ptr, HANDLE_BYTES);
+    }
+    request->body_bytes = envelope->body.len < FAKE_BODY_BYTES ? envelope->body.len : FAKE_BODY_BYTES;
+    memcpy(request->body, envelope->body.ptr, request->body_bytes);
 }
 
 static inline void fake_take(fake_server_t *self, span_t frame) {
@@ -187,6 +198,8 @@ static inline void fake_step(fake_server_t *self) {
         cr_assert_geq(zmq_msg_recv(&frame, self->socket, 0), 0);
         cr_assert_not(zmq_msg_more(&frame), "a client sends one frame");
         cr_assert_leq(peer_bytes, FAKE_ID_BYTES);
+        bool same = self->peer_bytes == (size_t)peer_bytes && memcmp(self->peer, peer, (size_t)peer_bytes) == 0;
+        self->number += self->counts_peers && !same;
         memcpy(self->peer, peer, (size_t)peer_bytes);
         self->peer_bytes = (size_t)peer_bytes;
         if (!self->deaf) {

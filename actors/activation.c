@@ -112,6 +112,13 @@ status_t activations_set(activations_t *self, span_t head_key, const record_t *r
     return STATUS_OK;
 }
 
+void activations_forget(activations_t *self, span_t head_key) {
+    entry_t *entry = find(self, head_key);
+    if (entry != NULL) {
+        drop(self, entry);
+    }
+}
+
 uint32_t activations_expire(activations_t *self, uint64_t unused_since_us, uint32_t max) {
     uint32_t gone = 0;
     while (gone < max && self->by_use != NULL && self->by_use->used_us < unused_since_us) {

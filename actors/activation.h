@@ -26,6 +26,8 @@ const activation_t *activations_find(activations_t *self, span_t head_key, uint6
    Pointers to the earlier activation of this key end. tape is scratch. */
 MUST_USE status_t activations_set(activations_t *self, span_t head_key, const record_t *record, uint64_t version,
                                   span_t body, tape_t *tape, uint64_t now_us, const activation_t **activation);
+/* Lets go the one with this head key, if there is one. */
+void activations_forget(activations_t *self, span_t head_key);
 /* Lets go what was not used since. Returns how many went; at most `max`. */
 uint32_t activations_expire(activations_t *self, uint64_t unused_since_us, uint32_t max);
 uint32_t activations_count(const activations_t *self);

@@ -14,14 +14,3 @@ status_t runtime_show(const record_t *record, const cell_t *cell, tape_t *tape, 
     record_redact(record, tape, 0, reply);
     return STATUS_OK;
 }
-
-void runtime_list(const view_t *view, runtime_place_t place, const kind_t *kind, const list_request_t *asked,
-                  pack_t *reply) {
-    query_t query;
-    char problem[QUERY_PROBLEM_BYTES];
-    list_request_t plain = *asked;
-    plain.present &= FIELD_BIT(list_request, after) | FIELD_BIT(list_request, limit);
-    status_t status = query_read(&query, kind, &plain, problem);
-    CHECK(status == STATUS_OK, "%s", problem);
-    query_page(&query, view, place, NULL, reply);
-}

@@ -25,8 +25,12 @@ typedef struct shard_options {
     uint32_t idle_ms;
     uint64_t memtable_bytes_max; /* of this shard; writes are refused with busy above it */
     uint64_t session_ms;
-    void (*damaged)(span_t kind, span_t key);       /* tells of an actor with a damaged record; NULL: nobody asks */
-    const actor_t *(*actor_of)(const kind_t *kind); /* NULL: as in kind.h; else a test's own */
+    uint32_t outbox_messages_max; /* of a partition; above it writes of clients to it are refused with busy */
+    uint8_t folder[FOLDER_ID_BYTES];
+    uint64_t log_epoch;
+    void (*tell)(span_t kind, span_t key, const char *what); /* of what went wrong with an actor; NULL: nobody asks */
+    const actor_t *(*actor_of)(const kind_t *kind);          /* NULL: as in kind.h; else a test's own */
+    const kind_t *(*kind_of)(span_t name);                   /* NULL: as in schema.h; else a test's own */
     /* What holds a handler to TURN_US_MAX; NULL: nothing does. now_us is cheap and asked around every handler; one that
        took too long by it is undone and run once more under cpu_us, which counts this thread's time only, since it may
        have been the machine that was slow; if it is again too long, it fails. */
@@ -41,7 +45,11 @@ typedef struct shard_stats { /* since the start, but for the first four */
     uint64_t memtable_bytes;
     uint64_t handled;
     uint64_t refused;
-    uint64_t wait_p99_us; /* from the broker to the turn, since the last stats */
+    uint64_t wait_p99_us;  /* from the broker to the turn, since the last stats */
+    uint64_t outbox;       /* messages to other actors that were not consumed yet */
+    uint64_t held;         /* requests whose answer comes later */
+    uint64_t dead_letters; /* since the start */
+    uint64_t timer_lag_ms; /* how long the first timer that is due has been */
 } shard_stats_t;
 
 shard_t *shard_new(const shard_options_t *options);
@@ -50,9 +58,10 @@ void shard_destroy(shard_t **self_p);
 /* Takes a buffer of requests with at least one not handled; it comes back in the `finished` of the batch in which its
    last one is. At most REQUEST_BATCHES_PER_SHARD are inside. */
 void shard_give(shard_t *self, requests_t *requests);
-/* Is there a message to handle? */
-bool shard_waiting(const shard_t *self);
-/* Handles messages until none waits or the batch is full enough; now_us is monotonic, unix_ms the wall clock.
+/* In how many µs is there something to do? 0: now; UINT64_MAX: not before something is given. */
+uint64_t shard_due_us(const shard_t *self, uint64_t now_us, uint64_t unix_ms);
+/* Fires timers, handles messages, and sends what may be sent, until nothing is to be done now or the batch is full
+   enough; now_us is monotonic, unix_ms the wall clock.
    OK, or INTERNAL if the store cannot be read: stop the server. */
 MUST_USE status_t shard_step(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t unix_ms);
 /* Work that no message asks for, a slice at a time: passivation of idle actors, answers of sessions that ended. Its

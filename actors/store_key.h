@@ -53,6 +53,7 @@ void store_key_after(store_key_t *self, const store_key_t *prefix);
 
 /* Parts of a key that was read back. */
 span_t store_key_actor_key(span_t head); /* of a head record */
+void store_key_outbox_parts(span_t outbox, uint8_t *partition, span_t *kind, uint8_t *to, uint64_t *number);
 uint64_t store_key_answer_id(span_t answer);
 uint64_t store_key_answer_issued_ms(span_t answer); /* when the session was issued: the first 6 bytes of its id */
 

@@ -20,6 +20,9 @@ typedef struct stream {
     uint64_t number;    /* of a message, or the last one consumed */
 } stream_t;
 
+/* A raw chain, at most. */
+#define CHAIN_BYTES_MAX (CHAIN_MAX * (KIND_BYTES_MAX + 1 + KEY_BYTES_MAX + 3) + 5)
+
 /* EFFECT_ACK and REQUEST_ACK: everything up to stream.number was consumed. failed: the message behind it was tried and
    failed; it is to be sent again, later. */
 typedef struct stream_ack {

@@ -43,7 +43,7 @@ MUST_USE status_t turn_fail(turn_t *self, status_t status, const char *format, .
    too. For requests of clients only: turn_answerable. */
 bool turn_answerable(const turn_t *self);
 span_t turn_hold(turn_t *self);
-/* Answers a request that was held: the reply of this method of this kind, or an error. If nobody waits any more,
+/* Answers a request that an earlier turn held: the reply of this method of this kind, or an error. If nobody waits any more,
    nothing happens. At most TURN_ANSWERS_MAX in a turn. */
 MUST_USE status_t turn_reply_to(turn_t *self, span_t token, uint32_t method, const void *reply);
 MUST_USE status_t turn_fail_to(turn_t *self, span_t token, status_t status, const char *text);
@@ -62,7 +62,7 @@ uint64_t turn_log_epoch(const turn_t *self);
 
 /* At that time (ms since 1970) this actor gets a message: its own method (of ROLE_ACTOR) with the struct of the
    method's request. Once, also across restarts; never early, perhaps late. A timer of the same method and tag (up to
-   TIMER_TAG_BYTES_MAX, may be empty) is replaced. Both count as two writes. */
+   TIMER_TAG_BYTES_MAX, may be empty) is replaced. Both count as three writes. */
 MUST_USE status_t turn_at(turn_t *self, uint64_t when_ms, uint32_t method, span_t tag, const void *request);
 MUST_USE status_t turn_cancel(turn_t *self, uint32_t method, span_t tag);
 
@@ -71,7 +71,8 @@ MUST_USE status_t turn_cancel(turn_t *self, uint32_t method, span_t tag);
    guard it with turn_at. */
 MUST_USE status_t turn_work(turn_t *self, const work_t *work, const void *input, uint32_t method);
 
-/* Of a session actor: the reply of this turn, a session_opened, makes its handle valid for the peer that asks. */
+/* Of a session actor: the reply of this turn, or the ones that turn_reply_to gives from here on, are a session_opened,
+   whose handle is valid for the peer that asked. */
 void turn_grant(turn_t *self);
 /* Handles that this actor opened (a session), or that were opened for it (a user), end, with their subscriptions. */
 MUST_USE status_t turn_end_handles(turn_t *self);

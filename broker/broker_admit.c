@@ -229,8 +229,8 @@ static refusal_t admit_request(broker_t *self, const arrival_t *arrival, const e
         request.has_session = true;
         memcpy(request.session, envelope->session.ptr, SESSION_BYTES);
     }
-    return request.kind == &kinds[KIND_broker] ? admit_stat(self, peer, envelope, request.method)
-                                               : admit_to_shards(self, arrival, envelope, &request);
+    bool own = request.kind == &kinds[KIND_broker] && (request.method->flags & QUERY) == 0;
+    return own ? admit_stat(self, peer, envelope, request.method) : admit_to_shards(self, arrival, envelope, &request);
 }
 
 static refusal_t admit_envelope(broker_t *self, const arrival_t *arrival, const envelope_t *envelope, size_t bytes) {

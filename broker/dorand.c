@@ -280,7 +280,8 @@ static void start_ring(server_t *self) {
                                         .idle_ms = (uint32_t)settings->idle_ms,
                                         /* The applier starts at the bound; writes are refused at twice that. */
                                         .memtable_bytes_max = 2 * settings->memtable_bytes_max / shards,
-                                        .session_ms = settings->session_ms},
+                                        .session_ms = settings->session_ms,
+                                        .outbox_messages_max = (uint32_t)settings->outbox_messages_max},
                               .applier = {.journal_dir = self->folder.journal_path,
                                           .memtable_bytes_max = settings->memtable_bytes_max,
                                           .journal_tail_bytes_max = settings->journal_tail_bytes_max,

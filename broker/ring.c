@@ -32,7 +32,20 @@ static void destroy_batches(ring_t *self) {
     }
 }
 
+/* A log that came from another folder is another log. */
+static uint64_t log_epoch_of(const store_meta_t *meta) {
+    enum { EPOCH_BYTES = 6 }; /* every language's numbers can hold it */
+    uint64_t epoch = 0;
+    for (int i = 0; i < EPOCH_BYTES; i++) {
+        epoch = epoch << 8 | meta->folder_id[i];
+    }
+    return epoch;
+}
+
 static void start_shards(ring_t *self) {
+    store_meta_t meta = store_meta(self->options.store);
+    memcpy(self->options.shard.folder, meta.folder_id, sizeof self->options.shard.folder);
+    self->options.shard.log_epoch = log_epoch_of(&meta);
     for (uint16_t i = 0; i < self->options.shards; i++) {
         shard_thread_t *thread = &self->shard_threads[i];
         thread->store = self->options.store;

@@ -33,7 +33,7 @@ typedef struct ring ring_t;
 
 typedef struct ring_options {
     uint16_t shards;
-    shard_options_t shard; /* id, count and reader are filled in */
+    shard_options_t shard; /* id, count, reader, folder and log_epoch are filled in */
     applier_options_t applier;
     size_t segment_bytes;
     const char *folder;         /* the data folder, for works; borrowed for the ring's life */

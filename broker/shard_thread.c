@@ -28,10 +28,10 @@ typedef struct place {
     void *receiver, *journal;
 } place_t;
 
-/* A damaged record is told of where it is met, and never served. Any thread may write to the log. */
-static void log_damage(span_t kind, span_t key) {
-    log_line(LOG_LEVEL_ERROR, "a stored record of %.*s/%.*s is damaged and was not served", (int)kind.len,
-             (const char *)kind.ptr, (int)key.len, (const char *)key.ptr);
+/* Any thread may write to the log. */
+static void log_trouble(span_t kind, span_t key, const char *what) {
+    log_line(LOG_LEVEL_ERROR, "%.*s/%.*s: %s", (int)kind.len, (const char *)kind.ptr, (int)key.len,
+             (const char *)key.ptr, what);
 }
 
 static void place_open(place_t *self, const shard_thread_t *thread) {
@@ -39,7 +39,7 @@ static void place_open(place_t *self, const shard_thread_t *thread) {
     shard_options_t options = thread->options;
     CHECK(store_reader_open(thread->store, &self->reader) == STATUS_OK, "%s", store_error(thread->store));
     options.reader = self->reader;
-    options.damaged = log_damage;
+    options.tell = log_trouble;
     options.now_us = clock_now_us;
     options.cpu_us = clock_cpu_us;
     self->shard = shard_new(&options);
@@ -101,9 +101,10 @@ static void give_memory_back(place_t *self) {
 
 /* Does one thing that is due. False: nothing was, or no buffer is empty. */
 static bool work(place_t *self) {
-    uint64_t now_us = clock_now_us();
+    uint64_t now_us = clock_now_us(), unix_ms = clock_unix_ms();
     bool idle = now_us >= self->idle_us;
-    if (self->empty_count == 0 || !(shard_waiting(self->shard) || self->probed || idle)) {
+    bool due = shard_due_us(self->shard, now_us, unix_ms) == 0;
+    if (self->empty_count == 0 || !(due || self->probed || idle)) {
         return false;
     }
     batch_t *batch = self->empty[--self->empty_count];
@@ -111,10 +112,10 @@ static bool work(place_t *self) {
     status_t status;
     if (idle) {
         give_memory_back(self);
-        status = shard_idle(self->shard, batch, now_us, clock_unix_ms());
+        status = shard_idle(self->shard, batch, now_us, unix_ms);
         self->idle_us = now_us + (batch->record_count > 0 ? IDLE_AGAIN_US : IDLE_EVERY_US);
     } else {
-        status = shard_step(self->shard, batch, now_us, clock_unix_ms());
+        status = shard_step(self->shard, batch, now_us, unix_ms);
         self->worked = true;
     }
     if (status != STATUS_OK) {
@@ -122,6 +123,16 @@ static bool work(place_t *self) {
     }
     hand_on(self, batch);
     return true;
+}
+
+/* How long nothing will be to do if nothing comes. */
+static int rest_ms(const place_t *self) {
+    uint64_t now_us = clock_now_us();
+    uint64_t due_us = shard_due_us(self->shard, now_us, clock_unix_ms());
+    if (self->empty_count == 0 || due_us > IDLE_EVERY_US) {
+        due_us = IDLE_EVERY_US;
+    }
+    return (int)((due_us + 999) / 1000);
 }
 
 void shard_thread_run(struct _zsock_t *control, void *shard_thread) {
@@ -136,7 +147,7 @@ void shard_thread_run(struct _zsock_t *control, void *shard_thread) {
             continue;
         }
         store_reader_release(self.reader);
-        zmq_poll(items, 2, IDLE_EVERY_US / 1000);
+        zmq_poll(items, 2, rest_ms(&self));
     }
     place_close(&self);
 }

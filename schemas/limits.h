@@ -52,9 +52,10 @@ enum {
 
     /* Streams between actors. */
     FOLDER_ID_BYTES = 16,
-    STREAM_WINDOW = 256, /* messages of one stream that were handed on and are not yet consumed */
-    DELIVERIES_MAX = 5,  /* of one message or timer that fails; then it is a dead letter */
-    CHAIN_MAX = 8,       /* addresses that a message remembers when it comes near HOPS_MAX */
+    STREAM_WINDOW = 256,      /* messages of one stream that were handed on and are not yet consumed */
+    DELIVERIES_MAX = 5,       /* of one message or timer that fails; then it is a dead letter */
+    CHAIN_MAX = 8,            /* addresses that a message remembers when it comes near HOPS_MAX */
+    TURN_ROWS_OF_RUNTIME = 8, /* answer and its mark, consumed mark, timer, dead letter */
     INDEXED_FIELDS_MAX = 8,
     INDEX_VALUE_BYTES_MAX = 64, /* of a text; what is longer is found by its beginning */
 
@@ -80,7 +81,9 @@ static_assert(STORE_KEY_BYTES_MAX <= LMDB_KEY_BYTES_MAX, "a key must fit into LM
 
 /* What one maximal turn may add to a batch: its writes, its answer once more, and the keys and headers around them. */
 #define RECORD_HEADER_BYTES 8
-#define TURN_RECORDS_MAX (TURN_WRITES_MAX + ANSWERS_TRIMMED_MAX + 2)
+#define TURN_RECORDS_MAX                                                                                               \
+    (TURN_WRITES_MAX + TURN_SENDS_MAX + TURN_ANSWERS_MAX + ANSWERS_TRIMMED_MAX + 2 * INDEXED_FIELDS_MAX +              \
+     TURN_ROWS_OF_RUNTIME)
 #define TURN_RECORDS_BYTES_MAX (2 * TURN_BYTES_MAX + TURN_RECORDS_MAX * (RECORD_HEADER_BYTES + LMDB_KEY_BYTES_MAX + 32))
 #define TURN_EFFECTS_BYTES_MAX (TURN_BYTES_MAX + KIB(64))
 #define BATCH_RECORDS_BYTES MIB(4)

@@ -2,12 +2,14 @@
 /*
  * shard_fixture: shards on a store of their own, without thread, socket or clock. It plays the other boxes of the ring:
  *
- *   broker   builds requests as admission would, and checks that each ends in exactly one effect
+ *   broker   builds requests as admission would, and checks that each ends in exactly one effect; hands messages, their
+ *            acknowledgements and results of work to their shards, or loses them
  *   journal  keeps the records of all batches
  *   applier  fixture_apply: moves them into the store
  *   crash    fixture_restart: recovery applies what is left, and new shards begin
  *
- * Bodies and answers are JSON here: "reply {…}", "error {…}", or "silent". Zeroed, then options set as wanted, then
+ * Bodies and answers are JSON here: "reply {…}", "error {…}", or "silent". So are events, a line each:
+ * "kind/key type {…}", and "end kind/key" where handles end. Zeroed, then options set as wanted, then
  * fixture_open. One test at a time.
  */
 #ifndef DORAN_TESTS_ACTORS_SHARD_FIXTURE_H
@@ -16,6 +18,7 @@
 #include <criterion/criterion.h>
 
 #include "actors/shard.h"
+#include "actors/work.h"
 #include "schemas/address.h"
 #include "schemas/json.h"
 #include "tests/actors/nameless_store.h"
@@ -30,6 +33,7 @@ typedef struct outcome { /* of one request at one shard */
     uint64_t id; /* of the request */
     bool has_session;
     uint8_t session[SESSION_BYTES];
+    uint8_t flags; /* effect_flags of the answer */
 } outcome_t;
 
 typedef struct batch_end {
@@ -53,7 +57,14 @@ typedef struct fixture {
     uint64_t applied[SHARDS_MAX]; /* of the last batch of each shard that the store has */
     uint64_t records, batches;    /* since the start: written, and batches stepped */
     uint32_t inside[SHARDS_MAX];  /* buffers given and not yet home */
-    outcome_t *outcomes;          /* by ticket, which is the request's peer_number, from 1 */
+    char *events;                 /* that were published since the test emptied it, a line each */
+    size_t events_bytes, events_capacity;
+    bool (*loses)(const effect_t *effect); /* a SEND, ACK or WORK; NULL: nothing is lost */
+    const work_t *const *works;            /* NULL: as in work.h */
+    store_reader_t *work_reader;
+    bool may_wait;       /* requests may be held when fixture_run ends */
+    uint64_t routed;     /* messages, acknowledgements and results handed on */
+    outcome_t *outcomes; /* by ticket, which is the request's peer_number, from 1 */
     uint64_t tickets, settled, outcomes_capacity;
     tape_t tape;
 } fixture_t;
@@ -99,16 +110,24 @@ static inline void fixture_open(fixture_t *self) {
     options->idle_ms = options->idle_ms != 0 ? options->idle_ms : 60000;
     options->memtable_bytes_max = options->memtable_bytes_max != 0 ? options->memtable_bytes_max : MIB(64);
     options->session_ms = options->session_ms != 0 ? options->session_ms : 86400000;
+    options->outbox_messages_max = options->outbox_messages_max != 0 ? options->outbox_messages_max : 100000;
+    options->log_epoch = options->log_epoch != 0 ? options->log_epoch : 7;
+    memset(options->folder, 0xf0, sizeof options->folder);
     self->now_us = FIXTURE_NOW_US;
     self->unix_ms = FIXTURE_UNIX_MS;
     self->tape = (tape_t){.capacity = ELEMENTS_MAX, .tokens = malloc(ELEMENTS_MAX * sizeof(token_t))};
     self->store = nameless_store_open();
+    FIXTURE_OK(store_reader_open(self->store, &self->work_reader));
+    self->events_capacity = KIB(64);
+    self->events = calloc(1, self->events_capacity);
     fixture_start_shards(self);
 }
 
 static inline void fixture_close(fixture_t *self) {
     fixture_stop_shards(self);
+    store_reader_close(&self->work_reader);
     store_destroy(&self->store);
+    free(self->events);
     for (uint64_t i = 0; i <= self->tickets && self->outcomes != NULL; i++) {
         free(self->outcomes[i].text);
         free(self->outcomes[i].bytes);
@@ -235,18 +254,179 @@ static inline char *fixture_text(fixture_t *self, const outcome_t *outcome, span
     return text;
 }
 
+static inline void fixture_answer(fixture_t *self, const effect_t *effect, span_t bytes) {
+    cr_assert(effect->peer == 7 && effect->peer_number >= 1 && effect->peer_number <= self->tickets);
+    outcome_t *outcome = &self->outcomes[effect->peer_number];
+    cr_assert_null(outcome->text, "request %lu ended twice", (unsigned long)effect->peer_number);
+    outcome->text = bytes.len == 0 ? strdup("silent") : fixture_text(self, outcome, bytes);
+    outcome->len = bytes.len;
+    outcome->bytes = memcpy(malloc(bytes.len + 1), bytes.len == 0 ? (const uint8_t *)"" : bytes.ptr, bytes.len);
+    outcome->flags = effect->flags;
+}
+
+static inline void fixture_note(fixture_t *self, const char *line) {
+    size_t bytes = strlen(line) + 2;
+    while (self->events_capacity - self->events_bytes < bytes) {
+        self->events_capacity *= 2;
+        self->events = realloc(self->events, self->events_capacity);
+    }
+    self->events_bytes += (size_t)snprintf(self->events + self->events_bytes, bytes, "%s\n", line);
+}
+
+static inline void fixture_event(fixture_t *self, span_t bytes) {
+    envelope_t envelope;
+    size_t consumed;
+    char *line = NULL;
+    FIXTURE_OK(envelope_decode(&envelope, &self->tape, bytes, &consumed));
+    cr_assert(envelope.type == ENVELOPE_EVENT && consumed == bytes.len);
+    char *body = json_print(&self->tape, envelope_body_token(&self->tape));
+    cr_assert(asprintf(&line, "%.*s/%.*s %.*s %s", (int)envelope.kind.len, envelope.kind.ptr, (int)envelope.key.len,
+                       envelope.key.ptr, (int)envelope.method.len, envelope.method.ptr, body) > 0);
+    fixture_note(self, line);
+    free(line);
+    free(body);
+}
+
+/* Gives the open buffer, if there is one. */
+static inline void fixture_give(fixture_t *self, uint16_t shard) {
+    if (self->open[shard] != NULL) {
+        shard_give(self->shards[shard], self->open[shard]);
+        self->open[shard] = NULL;
+        self->inside[shard]++;
+    }
+}
+
+/* From the broker to a shard. Without room it is lost. */
+static inline void fixture_hand(fixture_t *self, const request_t *request) {
+    uint16_t shard = request->partition % self->options.count;
+    if (self->open[shard] != NULL && !requests_has_room(self->open[shard], request_bytes(request))) {
+        if (self->inside[shard] == REQUEST_BATCHES_PER_SHARD) {
+            return;
+        }
+        fixture_give(self, shard);
+    }
+    if (self->open[shard] == NULL) {
+        self->open[shard] = requests_new(shard);
+    }
+    requests_add(self->open[shard], request);
+    self->routed++;
+}
+
+static inline const kind_t *fixture_kind_of(const fixture_t *self, span_t name) {
+    return self->options.kind_of != NULL ? self->options.kind_of(name) : kind_of(name);
+}
+
+/* An envelope between actors as a request. */
+static inline request_t fixture_message(const fixture_t *self, const envelope_t *envelope) {
+    const kind_t *kind = fixture_kind_of(self, envelope->kind);
+    bool admin = span_equal(envelope->role, span_text("ADMIN"));
+    cr_assert_not_null(kind);
+    return (request_t){.roles = ROLE_ACTOR | (envelope->subject.ptr == NULL ? 0 : ROLE_USER) | (admin ? ROLE_ADMIN : 0),
+                       .hops = envelope->hops,
+                       .received_us = self->now_us,
+                       .deadline_us = UINT64_MAX,
+                       .kind = kind,
+                       .method = kind_method(kind, envelope->method),
+                       .partition = address_partition(envelope->kind, envelope->key),
+                       .key = envelope->key,
+                       .subject = envelope->subject,
+                       .trace = envelope->trace,
+                       .body = envelope->body};
+}
+
+static inline void fixture_route(fixture_t *self, span_t bytes) {
+    envelope_t envelope;
+    size_t consumed;
+    FIXTURE_OK(envelope_decode(&envelope, &self->tape, bytes, &consumed));
+    cr_assert(envelope.type == ENVELOPE_TELL && consumed == bytes.len);
+    request_t request = fixture_message(self, &envelope);
+    request.type = REQUEST_MESSAGE;
+    FIXTURE_OK(stream_read(&request.stream.stream, &request.chain,
+                           self->options.kind_of != NULL ? self->options.kind_of : kind_of, envelope.stream));
+    cr_assert_eq(request.partition, request.stream.stream.to);
+    fixture_hand(self, &request);
+}
+
+static inline void fixture_acknowledge(fixture_t *self, span_t bytes) {
+    request_t request = {.type = REQUEST_ACK};
+    cr_assert_eq(bytes.len, sizeof request.stream);
+    memcpy(&request.stream, bytes.ptr, bytes.len);
+    request.partition = request.stream.stream.from;
+    fixture_hand(self, &request);
+}
+
+static inline const work_t *fixture_work_of(const fixture_t *self, span_t name) {
+    for (const work_t *const *work = self->works != NULL ? self->works : works; *work != NULL; work++) {
+        if (span_equal(name, span_text((*work)->name))) {
+            return *work;
+        }
+    }
+    cr_assert_fail("no work of this name");
+    return NULL;
+}
+
+/* Does the work at once; its result comes back as a message. */
+static inline void fixture_work(fixture_t *self, span_t bytes) {
+    static uint8_t result[2 * VALUE_BYTES_MAX];
+    envelope_t envelope;
+    size_t consumed;
+    FIXTURE_OK(envelope_decode(&envelope, &self->tape, bytes, &consumed));
+    request_t request = fixture_message(self, &envelope);
+    const work_t *work = fixture_work_of(self, envelope.idempotency_key);
+    void *input = calloc(1, work->input->struct_bytes);
+    FIXTURE_OK(record_decode(work->input, &self->tape, envelope_body_token(&self->tape), FROM_WIRE, input, NULL));
+    pack_t pack = pack_into(result, sizeof result);
+    work_place_t place = {.reader = self->work_reader, .folder = "/nonexistent", .name = work->name};
+    status_t status = work->run(&place, input, &pack);
+    free(input);
+    request.type = REQUEST_WORKED;
+    request.body = pack_bytes(&pack);
+    if (status == STATUS_OK) {
+        fixture_hand(self, &request);
+    }
+}
+
+static inline void fixture_effect(fixture_t *self, const effect_t *effect, span_t bytes) {
+    char line[KIND_BYTES_MAX + KEY_BYTES_MAX + 16];
+    bool lost = self->loses != NULL && self->loses(effect);
+    switch ((effect_type_t)effect->type) {
+    case EFFECT_ANSWER:
+        fixture_answer(self, effect, bytes);
+        return;
+    case EFFECT_SEND:
+        if (!lost) {
+            fixture_route(self, bytes);
+        }
+        return;
+    case EFFECT_ACK:
+        if (!lost) {
+            fixture_acknowledge(self, bytes);
+        }
+        return;
+    case EFFECT_WORK:
+        if (!lost) {
+            fixture_work(self, bytes);
+        }
+        return;
+    case EFFECT_EVENT:
+        fixture_event(self, bytes);
+        return;
+    case EFFECT_END:
+        snprintf(line, sizeof line, "end %.*s", (int)bytes.len, bytes.ptr);
+        fixture_note(self, line);
+        return;
+    case EFFECT_FIGURES:
+        break;
+    }
+    cr_assert_fail("an effect of type %u", effect->type);
+}
+
 static inline void fixture_collect(fixture_t *self, const batch_t *batch) {
     span_t rest = span_of(batch->effects, batch->effects_bytes), bytes;
     uint32_t count = 0;
     effect_t effect;
     for (; effect_next(&rest, &effect, &bytes); count++) {
-        cr_assert(effect.type == EFFECT_ANSWER && effect.peer == 7 && effect.peer_number >= 1 &&
-                  effect.peer_number <= self->tickets);
-        outcome_t *outcome = &self->outcomes[effect.peer_number];
-        cr_assert_null(outcome->text, "request %lu ended twice", (unsigned long)effect.peer_number);
-        outcome->text = bytes.len == 0 ? strdup("silent") : fixture_text(self, outcome, bytes);
-        outcome->len = bytes.len;
-        outcome->bytes = memcpy(malloc(bytes.len + 1), bytes.ptr, bytes.len);
+        fixture_effect(self, &effect, bytes);
     }
     cr_assert_eq(count, batch->effect_count);
 }
@@ -341,15 +521,6 @@ static inline uint64_t fixture_ticket(fixture_t *self, const request_t *request)
     return self->tickets;
 }
 
-/* Gives the open buffer, if there is one. */
-static inline void fixture_give(fixture_t *self, uint16_t shard) {
-    if (self->open[shard] != NULL) {
-        shard_give(self->shards[shard], self->open[shard]);
-        self->open[shard] = NULL;
-        self->inside[shard]++;
-    }
-}
-
 /* A request to one shard. Returns its ticket. */
 static inline uint64_t fixture_send_to(fixture_t *self, uint16_t shard, const call_t *call) {
     static uint8_t bytes[ENVELOPE_BYTES_MAX];
@@ -377,18 +548,50 @@ static inline uint64_t fixture_send(fixture_t *self, const call_t *call) {
     return fixture_send_to(self, fixture_shard_of(self, call), call);
 }
 
-/* Everything that was sent. Then every request has ended and every buffer is home. */
-static inline void fixture_run(fixture_t *self) {
+static inline bool fixture_waiting(const fixture_t *self, uint16_t shard) {
+    return shard_due_us(self->shards[shard], self->now_us, self->unix_ms) == 0;
+}
+
+/* One round over all shards. False: there was nothing to do. */
+static inline bool fixture_round(fixture_t *self) {
+    bool worked = false;
     for (uint16_t shard = 0; shard < self->options.count; shard++) {
         fixture_give(self, shard);
-        while (shard_waiting(self->shards[shard])) {
+        while (fixture_waiting(self, shard)) {
             fixture_step(self, shard);
+            worked = true;
         }
+    }
+    return worked;
+}
+
+/* Everything that was sent, and what comes of it. Then every request has ended and every buffer is home. */
+static inline void fixture_run(fixture_t *self) {
+    while (fixture_round(self)) {
+    }
+    for (uint16_t shard = 0; shard < self->options.count; shard++) {
         cr_assert_eq(self->inside[shard], 0);
     }
-    while (self->settled < self->tickets) {
+    while (self->settled < self->tickets && !self->may_wait) {
         self->settled++;
         cr_assert_not_null(self->outcomes[self->settled].text, "request %lu never ended", (unsigned long)self->settled);
+    }
+}
+
+/* Lets time pass, in steps of what is due next, running what becomes due. */
+static inline void fixture_pass(fixture_t *self, uint64_t ms) {
+    uint64_t end_us = self->now_us + ms * 1000;
+    fixture_run(self);
+    while (self->now_us < end_us) {
+        uint64_t step_us = end_us - self->now_us;
+        for (uint16_t shard = 0; shard < self->options.count; shard++) {
+            uint64_t due_us = shard_due_us(self->shards[shard], self->now_us, self->unix_ms);
+            step_us = due_us < step_us ? due_us : step_us;
+        }
+        step_us = step_us < 1000 ? 1000 : step_us;
+        self->now_us += step_us;
+        self->unix_ms += step_us / 1000;
+        fixture_run(self);
     }
 }
 

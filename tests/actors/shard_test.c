@@ -461,10 +461,10 @@ Test(shard, the_largest_answers_fit) {
 Test(shard, a_buffer_comes_home_with_its_last_message) {
     SEND(.kind = "echo", .key = "e", .method = "echo", .body = text_of(KIB(300)));
     fixture_give(&fixture, 0);
-    cr_assert(shard_waiting(fixture.shards[0]));
+    cr_assert(fixture_waiting(&fixture, 0));
     fixture_step(&fixture, 0);
     cr_assert_eq(fixture.inside[0], 0);
-    cr_assert_not(shard_waiting(fixture.shards[0]));
+    cr_assert_not(fixture_waiting(&fixture, 0));
     fixture_run(&fixture);
 }
 

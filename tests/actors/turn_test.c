@@ -40,7 +40,7 @@ static void begin(void) {
 
 static void setup(void) {
     view_fixture_open(&fixture);
-    turn_init(&turn, &fixture.view, &fixture.writer);
+    turn_init(&turn, &(turn_parts_t){.view = &fixture.view, .writer = &fixture.writer});
     request =
         (request_t){.id = 5, .kind = &probe_kind, .method = &probe_method, .partition = 9, .key = span_text("mina")};
     store_key_head(&head, 9, span_text("probe"), request.key);
@@ -55,7 +55,7 @@ static void teardown(void) {
 TestSuite(turn, .init = setup, .fini = teardown);
 
 static void commit(void) {
-    turn_commit(&turn, store_key_span(&head));
+    turn_commit(&turn, store_key_span(&head), 0);
 }
 
 static void put(const char *subkey, const char *value) {

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stream counts
+ *
+ *      acknowledged        sent            next
+ *   ───────────┼─────────────┼───────────────┼──►
+ *    rows gone │  under way  │    waiting    │
+ *
+ * and is in at most one of these lists: idle (nothing but its marks; leaves memory when others need the room), ready
+ * (may send now), or one list for each length of waiting, in which the first is due first. What is sent again goes out
+ * from the oldest on, one message at a time until one is consumed.
+ */
+#include "actors/outbox.h"
+
+#include <xxhash.h>
+
+#include "actors/cell.h"
+#include "actors/effect.h"
+#include "actors/store_key.h"
+#include "schemas/address.h"
+#include "storage/little_endian.h"
+
+#define HASH_FUNCTION(key, bytes, hash) (hash) = (unsigned)XXH3_64bits(key, bytes)
+#include <uthash.h>
+#include <utlist.h>
+
+enum {
+    WAIT_LEVELS = 8,
+    WAIT_US = 50000,      /* on the first level, which is for what failed; twice that on the next, ... */
+    LEVEL_OF_SILENCE = 3, /* for an answer */
+};
+
+#define ROW_BYTES_MAX (CELL_HEADER_BYTES + MESSAGE_OVERHEAD_BYTES + CHAIN_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX)
+
+typedef enum place { PLACE_IDLE, PLACE_READY, PLACE_WAITING } place_t;
+
+typedef struct name {
+    const kind_t *kind;
+    uint8_t from, to;
+} name_t;
+
+typedef struct entry {
+    name_t name;
+    UT_hash_handle hh;
+    struct entry *prev, *next_entry;
+    uint64_t acknowledged, sent, next;
+    place_t place;
+    uint32_t level; /* WAITING: of the list */
+    uint32_t tries; /* in a row that failed or got lost; not 0: one message at a time */
+    uint64_t due_us;
+} entry_t;
+
+struct outbox {
+    outbox_options_t options;
+    uint8_t folder[FOLDER_ID_BYTES];
+    entry_t *by_name;
+    entry_t *idle, *ready, *waiting[WAIT_LEVELS];
+    uint32_t streams;
+    uint32_t messages[PARTITIONS];
+    uint64_t count;
+    uint8_t *scratch; /* ROW_BYTES_MAX: a row being built */
+};
+
+static span_t kind_name(const entry_t *entry) {
+    return span_text(entry->name.kind->name);
+}
+
+/* Lists. */
+
+static entry_t **list_of(outbox_t *self, const entry_t *entry) {
+    switch (entry->place) {
+    case PLACE_IDLE:
+        return &self->idle;
+    case PLACE_READY:
+        return &self->ready;
+    case PLACE_WAITING:
+        return &self->waiting[entry->level];
+    }
+    return NULL;
+}
+
+static void leave(outbox_t *self, entry_t *entry) {
+    entry_t **list = list_of(self, entry);
+    DL_DELETE2(*list, entry, prev, next_entry);
+}
+
+static void enter(outbox_t *self, entry_t *entry, place_t place) {
+    entry->place = place;
+    entry_t **list = list_of(self, entry);
+    DL_APPEND2(*list, entry, prev, next_entry);
+}
+
+static void rest(outbox_t *self, entry_t *entry, uint32_t level, uint64_t now_us) {
+    entry->level = level < WAIT_LEVELS ? level : WAIT_LEVELS - 1;
+    entry->due_us = now_us + ((uint64_t)WAIT_US << entry->level);
+    enter(self, entry, PLACE_WAITING);
+}
+
+/* The last number that may be under way now. */
+static uint64_t window_end(const entry_t *entry) {
+    uint64_t window = entry->tries > 0 ? 1 : STREAM_WINDOW;
+    uint64_t end = entry->acknowledged + window;
+    return end < entry->next - 1 ? end : entry->next - 1;
+}
+
+/* Puts an entry that is in no list where it belongs. */
+static void settle(outbox_t *self, entry_t *entry, uint64_t now_us) {
+    if (entry->sent < window_end(entry)) {
+        enter(self, entry, PLACE_READY);
+    } else if (entry->acknowledged < entry->sent) {
+        rest(self, entry, LEVEL_OF_SILENCE + entry->tries, now_us);
+    } else {
+        enter(self, entry, PLACE_IDLE);
+    }
+}
+
+/* Entries. */
+
+static void forget(outbox_t *self, entry_t *entry) {
+    leave(self, entry);
+    HASH_DELETE(hh, self->by_name, entry);
+    self->streams--;
+    free(entry);
+}
+
+static name_t name_of(uint8_t from, const kind_t *kind, uint8_t to) {
+    name_t name;
+    memset(&name, 0, sizeof name); /* padding is part of what is hashed */
+    name.kind = kind;
+    name.from = from;
+    name.to = to;
+    return name;
+}
+
+static entry_t *find(const outbox_t *self, name_t name) {
+    entry_t *entry;
+    HASH_FIND(hh, self->by_name, &name, sizeof name, entry);
+    return entry;
+}
+
+static status_t read_mark(const outbox_t *self, name_t name, uint64_t *acknowledged) {
+    store_key_t key;
+    span_t value;
+    cell_t cell;
+    store_key_acknowledged(&key, name.from, span_text(name.kind->name), name.to);
+    status_t status = view_get(self->options.view, store_key_span(&key), &value);
+    if (status != STATUS_OK || value.ptr == NULL) {
+        *acknowledged = 0;
+        return status;
+    }
+    if (!cell_open(&cell, store_key_span(&key), value) || cell.body.len != sizeof *acknowledged) {
+        return STATUS_INTERNAL;
+    }
+    *acknowledged = little_endian_get_u64(cell.body.ptr);
+    return STATUS_OK;
+}
+
+/* The stream of this name, from its mark if it is not in memory: then it has no rows. */
+static status_t entry_of(outbox_t *self, name_t name, entry_t **found) {
+    entry_t *entry = find(self, name);
+    if (entry != NULL) {
+        *found = entry;
+        return STATUS_OK;
+    }
+    uint64_t acknowledged;
+    status_t status = read_mark(self, name, &acknowledged);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (self->streams >= self->options.streams_max && self->idle != NULL) {
+        forget(self, self->idle);
+    }
+    entry = calloc(1, sizeof *entry);
+    CHECK(entry != NULL, "out of memory");
+    entry->name = name;
+    entry->acknowledged = entry->sent = acknowledged;
+    entry->next = acknowledged + 1;
+    HASH_ADD(hh, self->by_name, name, sizeof entry->name, entry);
+    self->streams++;
+    enter(self, entry, PLACE_IDLE);
+    *found = entry;
+    return STATUS_OK;
+}
+
+/* Life. */
+
+/* One row that was found at the start. */
+static status_t load_row(outbox_t *self, span_t key) {
+    uint8_t from, to;
+    span_t kind_text;
+    uint64_t number;
+    entry_t *entry;
+    store_key_outbox_parts(key, &from, &kind_text, &to, &number);
+    const kind_t *kind = self->options.kind_of(kind_text);
+    if (kind == NULL) {
+        return STATUS_INTERNAL;
+    }
+    status_t status = entry_of(self, name_of(from, kind, to), &entry);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (number != entry->next) {
+        return STATUS_INTERNAL;
+    }
+    entry->next++;
+    self->messages[from]++;
+    self->count++;
+    leave(self, entry);
+    settle(self, entry, 0);
+    return STATUS_OK;
+}
+
+/* The mark of a stream is read while the rows are walked, so the walk goes on behind the last key each time. */
+static status_t load_partition(outbox_t *self, uint8_t partition) {
+    store_key_t from, to, at;
+    span_t key, value;
+    view_walk_t walk;
+    store_key_class(&from, partition, 'o');
+    store_key_after(&to, &from);
+    for (;;) {
+        view_walk_start(&walk, self->options.view, store_key_span(&from), store_key_span(&to));
+        if (!view_walk_next(&walk, &key, &value)) {
+            return STATUS_OK;
+        }
+        CHECK(key.len < sizeof at.bytes, "%zu bytes", key.len);
+        at.len = key.len;
+        memcpy(at.bytes, key.ptr, key.len);
+        status_t status = load_row(self, store_key_span(&at));
+        if (status != STATUS_OK) {
+            return status;
+        }
+        from = at;
+        from.bytes[from.len++] = 0;
+    }
+}
+
+status_t outbox_open(const outbox_options_t *options, outbox_t **outbox) {
+    outbox_t *self = calloc(1, sizeof *self);
+    CHECK(self != NULL, "out of memory");
+    self->options = *options;
+    memcpy(self->folder, options->folder, sizeof self->folder);
+    self->scratch = malloc(ROW_BYTES_MAX);
+    CHECK(self->scratch != NULL, "out of memory");
+    for (uint32_t partition = options->shard; partition < PARTITIONS; partition += options->shards) {
+        status_t status = load_partition(self, (uint8_t)partition);
+        if (status != STATUS_OK) {
+            outbox_close(&self);
+            return status;
+        }
+    }
+    *outbox = self;
+    return STATUS_OK;
+}
+
+void outbox_close(outbox_t **self_p) {
+    outbox_t *self = *self_p;
+    entry_t *entry, *after;
+    if (self == NULL) {
+        return;
+    }
+    HASH_ITER(hh, self->by_name, entry, after) {
+        HASH_DELETE(hh, self->by_name, entry);
+        free(entry);
+    }
+    free(self->scratch);
+    free(self);
+    *self_p = NULL;
+}
+
+/* Sending. */
+
+static void send_row(batch_t *batch, span_t message) {
+    effect_add_raw(batch, (effect_t){.type = EFFECT_SEND}, message);
+}
+
+status_t outbox_prepare(outbox_t *self, uint8_t from, const kind_t *kind, span_t key) {
+    entry_t *entry;
+    uint8_t to = address_partition(span_text(kind->name), key);
+    return entry_of(self, name_of(from, kind, to), &entry);
+}
+
+/* The row with this number, in scratch. */
+static span_t build(outbox_t *self, const entry_t *entry, const message_t *message, uint64_t number, store_key_t *key) {
+    uint8_t stream_bytes[128 + CHAIN_BYTES_MAX];
+    stream_t stream = {.from = entry->name.from, .to = entry->name.to, .kind = entry->name.kind, .number = number};
+    memcpy(stream.folder, self->folder, sizeof stream.folder);
+    pack_t stream_pack_ = pack_into(stream_bytes, sizeof stream_bytes);
+    stream_pack(&stream, message->chain, &stream_pack_);
+    CHECK(pack_ok(&stream_pack_), "a chain of %zu bytes", message->chain.len);
+    pack_t pack = pack_into(self->scratch + CELL_HEADER_BYTES, ROW_BYTES_MAX - CELL_HEADER_BYTES);
+    envelope_encode(&(envelope_t){.type = ENVELOPE_TELL,
+                                  .hops = message->hops,
+                                  .kind = kind_name(entry),
+                                  .key = message->key,
+                                  .method = message->method,
+                                  .stream = pack_bytes(&stream_pack_),
+                                  .subject = message->user,
+                                  .role = message->role,
+                                  .trace = message->trace,
+                                  .body = message->body},
+                    &pack);
+    CHECK(pack_ok(&pack), "a message of %zu bytes", message->body.len);
+    store_key_outbox(key, entry->name.from, kind_name(entry), entry->name.to, number);
+    cell_seal(self->scratch, store_key_span(key), 0, 0, pack.len);
+    return span_of(self->scratch, CELL_HEADER_BYTES + pack.len);
+}
+
+void outbox_add(outbox_t *self, writer_t *writer, const message_t *message, uint64_t now_us) {
+    store_key_t key;
+    uint8_t to = address_partition(span_text(message->kind->name), message->key);
+    entry_t *entry = find(self, name_of(message->from, message->kind, to));
+    CHECK(entry != NULL, "nobody prepared a message to %s", message->kind->name);
+    span_t row = build(self, entry, message, entry->next, &key);
+    writer_put_fresh(writer, store_key_span(&key), row);
+    leave(self, entry);
+    entry->next++;
+    self->messages[message->from]++;
+    self->count++;
+    if (entry->sent + 2 == entry->next && window_end(entry) == entry->sent + 1) {
+        entry->sent++;
+        send_row(writer->batch, span_of(row.ptr + CELL_HEADER_BYTES, row.len - CELL_HEADER_BYTES));
+    }
+    settle(self, entry, now_us);
+}
+
+static void write_mark(outbox_t *self, writer_t *writer, const entry_t *entry) {
+    store_key_t key;
+    store_key_acknowledged(&key, entry->name.from, kind_name(entry), entry->name.to);
+    little_endian_put_u64(self->scratch + CELL_HEADER_BYTES, entry->acknowledged);
+    cell_seal(self->scratch, store_key_span(&key), 0, 0, sizeof entry->acknowledged);
+    writer_put(writer, store_key_span(&key), span_of(self->scratch, CELL_HEADER_BYTES + sizeof entry->acknowledged));
+}
+
+static void trim(outbox_t *self, writer_t *writer, entry_t *entry, uint64_t through) {
+    store_key_t key;
+    uint64_t count = through - entry->acknowledged;
+    for (uint64_t number = entry->acknowledged + 1; number <= through; number++) {
+        store_key_outbox(&key, entry->name.from, kind_name(entry), entry->name.to, number);
+        writer_drop(writer, store_key_span(&key));
+    }
+    self->messages[entry->name.from] -= (uint32_t)count;
+    self->count -= count;
+    entry->acknowledged = through;
+    entry->sent = entry->sent < through ? through : entry->sent;
+    entry->tries = 0;
+    write_mark(self, writer, entry);
+}
+
+void outbox_acknowledge(outbox_t *self, writer_t *writer, const stream_ack_t *ack, uint64_t now_us) {
+    const stream_t *stream = &ack->stream;
+    entry_t *entry = find(self, name_of(stream->from, stream->kind, stream->to));
+    if (entry == NULL || memcmp(stream->folder, self->folder, sizeof self->folder) != 0 ||
+        stream->number >= entry->next || stream->number < entry->acknowledged) {
+        return; /* old news */
+    }
+    bool progress = stream->number > entry->acknowledged;
+    bool resting = entry->place == PLACE_WAITING && entry->sent == entry->acknowledged;
+    if (!progress && (!ack->failed || resting)) {
+        return; /* heard before */
+    }
+    leave(self, entry);
+    if (progress) {
+        trim(self, writer, entry, stream->number);
+    }
+    if (ack->failed) {
+        entry->sent = entry->acknowledged;
+        rest(self, entry, entry->tries++, now_us);
+    } else {
+        settle(self, entry, now_us);
+    }
+}
+
+/* Those that waited long enough for an answer begin again from the oldest. */
+static void expire(outbox_t *self, uint64_t now_us) {
+    for (uint32_t level = 0; level < WAIT_LEVELS; level++) {
+        while (self->waiting[level] != NULL && self->waiting[level]->due_us <= now_us) {
+            entry_t *entry = self->waiting[level];
+            leave(self, entry);
+            entry->tries += entry->sent > entry->acknowledged; /* silence; else it failed, and was counted */
+            entry->sent = entry->acknowledged;
+            enter(self, entry, PLACE_READY);
+        }
+    }
+}
+
+static bool has_room(const batch_t *batch) {
+    return batch->effects_bytes + TURN_EFFECTS_BYTES_MAX + ROW_BYTES_MAX <= BATCH_EFFECTS_BYTES;
+}
+
+/* Sends the rows of one stream that its window allows. */
+static status_t send_rows(outbox_t *self, entry_t *entry, batch_t *batch) {
+    store_key_t from, to;
+    span_t key, value;
+    view_walk_t walk;
+    cell_t cell;
+    uint64_t end = window_end(entry);
+    store_key_outbox(&from, entry->name.from, kind_name(entry), entry->name.to, entry->sent + 1);
+    store_key_outbox(&to, entry->name.from, kind_name(entry), entry->name.to, end + 1);
+    view_walk_start(&walk, self->options.view, store_key_span(&from), store_key_span(&to));
+    while (entry->sent < end && has_room(batch)) {
+        if (!view_walk_next(&walk, &key, &value) || !cell_open(&cell, key, value)) {
+            return STATUS_INTERNAL; /* dense by promise, so this is damage */
+        }
+        send_row(batch, cell.body);
+        entry->sent++;
+    }
+    return STATUS_OK;
+}
+
+status_t outbox_pump(outbox_t *self, batch_t *batch, uint64_t now_us) {
+    expire(self, now_us);
+    while (self->ready != NULL && has_room(batch)) {
+        entry_t *entry = self->ready;
+        status_t status = send_rows(self, entry, batch);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        leave(self, entry);
+        settle(self, entry, now_us);
+    }
+    return STATUS_OK;
+}
+
+uint64_t outbox_due_us(const outbox_t *self) {
+    uint64_t due_us = self->ready != NULL ? 0 : UINT64_MAX;
+    for (uint32_t level = 0; level < WAIT_LEVELS; level++) {
+        const entry_t *first = self->waiting[level];
+        due_us = first != NULL && first->due_us < due_us ? first->due_us : due_us;
+    }
+    return due_us;
+}
+
+uint32_t outbox_messages(const outbox_t *self, uint8_t partition) {
+    return self->messages[partition];
+}
+
+uint64_t outbox_count(const outbox_t *self) {
+    return self->count;
+}
+
+void outbox_check(const outbox_t *self) {
+    uint64_t count = 0;
+    for (const entry_t *entry = self->by_name; entry != NULL; entry = entry->hh.next) {
+        CHECK(entry->acknowledged <= entry->sent && entry->sent < entry->next, "%llu, %llu, %llu",
+              (unsigned long long)entry->acknowledged, (unsigned long long)entry->sent,
+              (unsigned long long)entry->next);
+        CHECK(entry->sent - entry->acknowledged <= STREAM_WINDOW, "more under way than the window");
+        CHECK(entry->place != PLACE_IDLE || entry->next == entry->acknowledged + 1, "rows of an idle stream");
+        count += entry->next - 1 - entry->acknowledged;
+    }
+    CHECK(count == self->count, "%llu rows, %llu counted", (unsigned long long)count, (unsigned long long)self->count);
+}

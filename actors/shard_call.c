@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A client's message:
+ *
+ *   expired? ─► list or show? ─► kept answer? ─► run ─► keep the answer ─► effect
+ */
+#include "actors/effect.h"
+#include "actors/runtime.h"
+#include "actors/shard_inside.h"
+#include "actors/verify.h"
+
+#define LIST_BYTES_MAX KIB(128)
+
+enum { BUSY_RETRY_MS = 50 };
+
+/* Answers */
+
+static effect_t answer_to(const request_t *request) {
+    return effect_answer(request->peer, request->peer_number);
+}
+
+static void answer_silently(shard_t *self, const request_t *request) {
+    effect_add_raw(shard_batch(self), answer_to(request), (span_t){0});
+}
+
+void shard_answer(shard_t *self, const request_t *request, const answer_t *answer) {
+    effect_t effect = answer_to(request);
+    envelope_t envelope = {
+        .type = answer->type,
+        .id = request->id,
+        .session = request->has_session ? span_of(request->session, SESSION_BYTES) : (span_t){0},
+        .kind = span_text(request->kind->name),
+        .key = request->key,
+        .body = answer->body,
+    };
+    if (request->type == REQUEST_TELL && answer->type == ENVELOPE_REPLY) {
+        answer_silently(self, request);
+        return;
+    }
+    effect.flags = answer->flags;
+    if (request->has_handle) {
+        memcpy(effect.handle, request->handle, sizeof effect.handle);
+    }
+    effect_add(shard_batch(self), effect, &envelope);
+}
+
+static void answer_body(shard_t *self, const request_t *request, envelope_type_t type, span_t body) {
+    shard_answer(self, request, &(answer_t){.type = (uint8_t)type, .body = body});
+}
+
+void shard_answer_error(shard_t *self, const request_t *request, status_t status, const char *detail) {
+    uint8_t bytes[1024];
+    pack_t pack = pack_into(bytes, sizeof bytes);
+    bool busy = status == STATUS_BUSY;
+    self->refused += busy;
+    if (status == STATUS_INTERNAL) { /* there is no other cause */
+        shard_tell(self, request, "a stored record is damaged and was not served");
+    }
+    envelope_pack_error(&pack, status, detail, busy ? BUSY_RETRY_MS : 0);
+    CHECK(pack_ok(&pack), "an error of %s", status_code(status));
+    answer_body(self, request, ENVELOPE_ERROR, pack_bytes(&pack));
+}
+
+/* After shard_run or shard_decode. */
+static void answer_failure(shard_t *self, const request_t *request, status_t status) {
+    uint8_t bytes[KIB(8)];
+    pack_t pack = pack_into(bytes, sizeof bytes);
+    if (self->problems.count == 0) {
+        shard_answer_error(self, request, status, self->turn.detail[0] == 0 ? NULL : self->turn.detail);
+        return;
+    }
+    problems_pack(&self->problems, &pack);
+    CHECK(pack_ok(&pack), "%u problems", self->problems.count);
+    answer_body(self, request, ENVELOPE_ERROR, pack_bytes(&pack));
+}
+
+/* Methods of the runtime */
+
+static void handle_list(shard_t *self, const request_t *request) {
+    void *asked;
+    turn_t *turn = &self->turn;
+    status_t status = shard_decode(self, request, &asked);
+    if (status != STATUS_OK) {
+        answer_failure(self, request, status);
+        return;
+    }
+    pack_t pack = pack_into(turn_alloc(turn, LIST_BYTES_MAX), LIST_BYTES_MAX);
+    query_t query;
+    query_place_t place = {.shard = self->options.id, .shards = self->options.count};
+    char problem[QUERY_PROBLEM_BYTES];
+    status = query_read(&query, request->kind, asked, problem);
+    if (status != STATUS_OK) {
+        shard_answer_error(self, request, status, problem);
+        return;
+    }
+    query_page(&query, &self->view, place, &self->tape, &pack);
+    answer_body(self, request, ENVELOPE_REPLY, pack_bytes(&pack));
+}
+
+/* verify and rebuild of the broker's kind */
+static void handle_verify(shard_t *self, const request_t *request, bool rebuild) {
+    void *asked;
+    verify_t verify = {.view = &self->view,
+                       .writer = rebuild ? &self->writer : NULL,
+                       .tape = &self->tape,
+                       .kind_of = self->options.kind_of,
+                       .place = {.shard = self->options.id, .shards = self->options.count}};
+    status_t status = rebuild && shard_full(self) ? STATUS_BUSY : shard_decode(self, request, &asked);
+    if (status == STATUS_OK) {
+        pack_t pack = pack_into(turn_alloc(&self->turn, VERIFY_REPLY_BYTES), VERIFY_REPLY_BYTES);
+        status = verify_slice(&verify, asked, &pack);
+        if (status == STATUS_OK) {
+            answer_body(self, request, ENVELOPE_REPLY, pack_bytes(&pack));
+            return;
+        }
+    }
+    answer_failure(self, request, status);
+}
+
+static status_t show(shard_t *self, const request_t *request, span_t head_key, pack_t *pack) {
+    size_t capacity = 2 * VALUE_BYTES_MAX;
+    cell_t cell;
+    void *asked;
+    status_t status = shard_decode(self, request, &asked);
+    if (status == STATUS_OK) {
+        status = shard_read_head(self, head_key, &cell);
+    }
+    if (status == STATUS_OK && cell.body.ptr == NULL) {
+        status = STATUS_NOT_FOUND;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *pack = pack_into(turn_alloc(&self->turn, capacity), capacity);
+    return runtime_show(request->kind->state, &cell, &self->tape, pack);
+}
+
+static void handle_show(shard_t *self, const request_t *request, span_t head_key) {
+    pack_t pack;
+    status_t status = show(self, request, head_key, &pack);
+    if (status == STATUS_OK) {
+        answer_body(self, request, ENVELOPE_REPLY, pack_bytes(&pack));
+    } else {
+        answer_failure(self, request, status);
+    }
+}
+
+/* Methods of actors */
+
+static const span_t empty_map = {.ptr = (const uint8_t *)"\x80", .len = 1};
+
+static void wait_for_answer(shard_t *self, const request_t *request) {
+    request_t replaced;
+    switch (holds_wait(self->holds, request, &replaced)) {
+    case HOLDS_WAITS:
+        break;
+    case HOLDS_REPLACED:
+        answer_silently(self, &replaced);
+        break;
+    case HOLDS_FULL:
+        shard_answer_error(self, request, STATUS_BUSY, "Too many requests wait for answers");
+        break;
+    }
+}
+
+static void run(shard_t *self, const request_t *request, span_t head_key) {
+    const turn_t *turn = &self->turn;
+    status_t status = shard_run(self, request, head_key);
+    if (status != STATUS_OK) {
+        answer_failure(self, request, status);
+        return;
+    }
+    answer_t reply = {
+        .type = ENVELOPE_REPLY, .flags = turn->flags, .body = turn->reply.ptr != NULL ? turn->reply : empty_map};
+    if (turn_wrote(turn) && request->has_session) {
+        answers_keep(self->answers, &self->writer, request, turn->held ? &ANSWER_PENDING : &reply);
+    }
+    if (turn->held) {
+        wait_for_answer(self, request);
+    } else {
+        shard_answer(self, request, &reply);
+    }
+}
+
+/* A request that writes and has a session. True: it ran already, or must not run; it was dealt with. */
+static bool repeated(shard_t *self, const request_t *request) {
+    answers_verdict_t verdict;
+    answer_t kept;
+    if (request->id == 0) {
+        shard_answer_error(self, request, STATUS_INVALID, "The requests of a session are numbered from 1");
+        return true;
+    }
+    if (answers_check(self->answers, &self->writer, request, &verdict, &kept) != STATUS_OK) {
+        shard_answer_error(self, request, STATUS_INTERNAL, NULL);
+        return true;
+    }
+    switch (verdict) {
+    case ANSWERS_NEW:
+        break;
+    case ANSWERS_KEPT:
+        shard_answer(self, request, &kept);
+        break;
+    case ANSWERS_PENDING:
+        wait_for_answer(self, request);
+        break;
+    case ANSWERS_STALE:
+        answer_silently(self, request);
+        break;
+    case ANSWERS_FULL:
+        shard_answer_error(self, request, STATUS_BUSY, "The session waits for too many answers here");
+        break;
+    }
+    return verdict != ANSWERS_NEW;
+}
+
+static void handle_write(shard_t *self, const request_t *request, span_t head_key) {
+    if (shard_full(self)) {
+        shard_answer_error(self, request, STATUS_BUSY, NULL);
+        return;
+    }
+    if (outbox_messages(self->outbox, request->partition) >= self->options.outbox_messages_max) {
+        shard_answer_error(self, request, STATUS_BUSY, "Too many messages between actors wait here");
+        return;
+    }
+    if (request->has_session && repeated(self, request)) {
+        return;
+    }
+    writer_mark(&self->writer); /* what answers dropped stays dropped if the turn fails */
+    run(self, request, head_key);
+}
+
+void shard_call(shard_t *self, const request_t *request) {
+    const method_t *method = request->method;
+    store_key_t head;
+    turn_begin(&self->turn, request, self->unix_ms);
+    self->problems.count = 0;
+    if (self->now_us >= request->deadline_us) {
+        shard_answer_error(self, request, STATUS_DEADLINE_EXCEEDED, NULL);
+        return;
+    }
+    if (method == &runtime_kind.methods[METHOD_runtime_list]) {
+        handle_list(self, request);
+        return;
+    }
+    if (request->kind == &kinds[KIND_broker]) {
+        handle_verify(self, request, method == &kinds[KIND_broker].methods[METHOD_broker_rebuild]);
+        return;
+    }
+    store_key_head(&head, request->partition, span_text(request->kind->name), request->key);
+    if (method == &runtime_kind.methods[METHOD_runtime_show]) {
+        handle_show(self, request, store_key_span(&head));
+    } else if (method_writes(method)) {
+        handle_write(self, request, store_key_span(&head));
+    } else {
+        run(self, request, store_key_span(&head));
+    }
+}
+
+void shard_end_waiting(shard_t *self) {
+    request_t waiter;
+    while (shard_batch_open(self) && holds_expired(self->holds, self->now_us, &waiter)) {
+        shard_answer_error(self, &waiter, STATUS_DEADLINE_EXCEEDED, NULL);
+    }
+}

@@ -242,7 +242,7 @@ void shard_call(shard_t *self, const request_t *request) {
         handle_list(self, request);
         return;
     }
-    if (request->kind == &kinds[KIND_broker]) {
+    if (request->kind == &kinds[KIND_broker] && (method->flags & QUERY) != 0) {
         handle_verify(self, request, method == &kinds[KIND_broker].methods[METHOD_broker_rebuild]);
         return;
     }

@@ -10,10 +10,7 @@
 #include <sys/mman.h>
 
 #include "actors/cell.h"
-#include "actors/effect.h"
 #include "actors/store_key.h"
-
-enum { TIMER_WRITES = 3 }; /* of turn_at at most: the row, its name, and the row before it */
 
 void turn_init(turn_t *self, const turn_parts_t *parts) {
     memset(self, 0, sizeof *self);
@@ -63,8 +60,7 @@ void *turn_alloc(turn_t *self, size_t bytes) {
     return memory;
 }
 
-/* Counts towards the turn's bounds. */
-static status_t charge(turn_t *self, uint32_t writes, size_t bytes) {
+status_t turn_charge(turn_t *self, uint32_t writes, size_t bytes) {
     if (writes > TURN_WRITES_MAX - self->writes || bytes > TURN_BYTES_MAX - self->bytes) {
         return STATUS_TOO_LARGE;
     }
@@ -73,8 +69,7 @@ static status_t charge(turn_t *self, uint32_t writes, size_t bytes) {
     return STATUS_OK;
 }
 
-/* Encodes into the arena, with room for a cell's header before it. */
-static status_t encode(turn_t *self, const record_t *record, const void *in, size_t max, span_t *body) {
+status_t turn_encode(turn_t *self, const record_t *record, const void *in, size_t max, span_t *body) {
     size_t room = TURN_ARENA_BYTES - self->arena_used;
     if (room < CELL_HEADER_BYTES) {
         return STATUS_TOO_LARGE;
@@ -95,9 +90,9 @@ status_t turn_state(turn_t *self, const void *next) {
     const record_t *record = self->request->kind->state;
     CHECK(record != NULL && !self->ended, "%s keeps no state", self->request->kind->name);
     span_t body;
-    status_t status = encode(self, record, next, VALUE_BYTES_MAX, &body);
+    status_t status = turn_encode(self, record, next, VALUE_BYTES_MAX, &body);
     if (status == STATUS_OK) {
-        status = charge(self, self->state.ptr == NULL ? 1 : 0, body.len);
+        status = turn_charge(self, self->state.ptr == NULL ? 1 : 0, body.len);
     }
     if (status != STATUS_OK) {
         return status;
@@ -113,7 +108,7 @@ status_t turn_end(turn_t *self) {
     CHECK(self->request->kind->state != NULL && self->version > 0, "%s has no head record", self->request->kind->name);
     self->ended = true;
     self->state = (span_t){0};
-    return charge(self, 1, 0);
+    return turn_charge(self, 1, 0);
 }
 
 /* A message that would be one hop too far: who is to read it finds the loop in its chain. */
@@ -191,7 +186,7 @@ status_t turn_put(turn_t *self, span_t subkey, span_t value) {
     if (value.len > VALUE_BYTES_MAX) {
         return STATUS_TOO_LARGE;
     }
-    status_t status = charge(self, 1, subkey.len + value.len);
+    status_t status = turn_charge(self, 1, subkey.len + value.len);
     if (status != STATUS_OK) {
         return status;
     }
@@ -208,7 +203,7 @@ status_t turn_put(turn_t *self, span_t subkey, span_t value) {
 status_t turn_del(turn_t *self, span_t subkey) {
     store_key_t key;
     CHECK(subkey_valid(subkey), "%zu bytes", subkey.len);
-    status_t status = charge(self, 1, subkey.len);
+    status_t status = turn_charge(self, 1, subkey.len);
     if (status != STATUS_OK) {
         return status;
     }
@@ -243,9 +238,9 @@ status_t turn_list(turn_t *self, span_t from, span_t to, turn_list_fn each, void
 
 status_t turn_reply(turn_t *self, const void *reply) {
     span_t body;
-    status_t status = encode(self, self->request->method->reply, reply, TURN_BYTES_MAX, &body);
+    status_t status = turn_encode(self, self->request->method->reply, reply, TURN_BYTES_MAX, &body);
     if (status == STATUS_OK) {
-        status = charge(self, 0, body.len);
+        status = turn_charge(self, 0, body.len);
     }
     if (status == STATUS_OK) {
         self->reply = body;
@@ -272,244 +267,6 @@ status_t turn_fail(turn_t *self, status_t status, const char *format, ...) {
     }
     self->failure = status;
     return status;
-}
-
-/* Answers that come later. */
-
-bool turn_answerable(const turn_t *self) {
-    return self->request->type == REQUEST_CALL || self->request->type == REQUEST_TELL;
-}
-
-span_t turn_hold(turn_t *self) {
-    CHECK(turn_answerable(self), "%s of %s answers nobody", self->request->method->name, self->request->kind->name);
-    uint8_t *token = turn_alloc(self, HOLD_BYTES);
-    holds_token(self->request, token);
-    self->held = true;
-    return span_of(token, HOLD_BYTES);
-}
-
-static status_t answer_later(turn_t *self, span_t token, envelope_type_t type, span_t body) {
-    hold_t hold;
-    CHECK(holds_read(token, &hold), "%zu bytes are no token", token.len);
-    status_t status = charge(self, 0, body.len);
-    if (status != STATUS_OK || self->answer_count == TURN_ANSWERS_MAX) {
-        return STATUS_TOO_LARGE;
-    }
-    self->answers[self->answer_count++] =
-        (turn_answer_t){.hold = hold, .answer = {.type = (uint8_t)type, .flags = self->flags & EFFECT_GRANT, .body = body}};
-    return STATUS_OK;
-}
-
-status_t turn_reply_to(turn_t *self, span_t token, uint32_t method, const void *reply) {
-    const kind_t *kind = self->request->kind;
-    span_t body;
-    CHECK(method < kind->method_count, "method %u of %s", method, kind->name);
-    status_t status = encode(self, kind->methods[method].reply, reply, TURN_BYTES_MAX, &body);
-    return status == STATUS_OK ? answer_later(self, token, ENVELOPE_REPLY, body) : status;
-}
-
-status_t turn_fail_to(turn_t *self, span_t token, status_t status, const char *text) {
-    size_t room = 256 + strlen(text);
-    pack_t pack = pack_into(turn_alloc(self, room), room);
-    envelope_pack_error(&pack, status, text, 0);
-    CHECK(pack_ok(&pack), "an error of %zu bytes", room);
-    return answer_later(self, token, ENVELOPE_ERROR, pack_bytes(&pack));
-}
-
-/* Messages to others. */
-
-static span_t address_of(turn_t *self) {
-    const request_t *request = self->request;
-    size_t room = KIND_BYTES_MAX + 1 + KEY_BYTES_MAX + 1;
-    char *text = turn_alloc(self, room);
-    int len =
-        snprintf(text, room, "%s/%.*s", request->kind->name, (int)request->key.len, (const char *)request->key.ptr);
-    return span_of(text, (size_t)len);
-}
-
-/* This actor's address, and near HOPS_MAX those of whom it had the message from. */
-static span_t chain_of(turn_t *self) {
-    const request_t *request = self->request;
-    token_t tokens[1 + CHAIN_MAX];
-    tape_t tape = {.tokens = tokens, .capacity = ARRAY_LENGTH(tokens)};
-    uint32_t before = 0;
-    if (request->chain.ptr != NULL && request->hops + CHAIN_MAX >= HOPS_MAX &&
-        tape_read_whole(&tape, request->chain) == STATUS_OK) {
-        before = tape.count - 1 < CHAIN_MAX - 1 ? tape.count - 1 : CHAIN_MAX - 1;
-    }
-    pack_t pack = pack_into(turn_alloc(self, CHAIN_BYTES_MAX), CHAIN_BYTES_MAX);
-    pack_array(&pack, 1 + before);
-    pack_text(&pack, address_of(self));
-    for (uint32_t i = 0; i < before; i++) {
-        pack_raw(&pack, tape_raw(&tape, 1 + i));
-    }
-    CHECK(pack_ok(&pack), "%u addresses", before);
-    return pack_bytes(&pack);
-}
-
-static span_t role_of(const turn_t *self) {
-    span_t admin = span_text("ADMIN"), user = span_text("USER");
-    return self->request->subject.ptr == NULL ? (span_t){0} : (self->request->roles & ROLE_ADMIN) != 0 ? admin : user;
-}
-
-static const method_t *method_for_actors(const kind_t *kind, uint32_t method) {
-    CHECK(method < kind->method_count && (kind->methods[method].roles & ROLE_ACTOR) != 0,
-          "method %u of %s is not for actors", method, kind->name);
-    return &kind->methods[method];
-}
-
-status_t turn_send(turn_t *self, const kind_t *kind, span_t key, uint32_t method, const void *request) {
-    const request_t *cause = self->request;
-    const method_t *asked = method_for_actors(kind, method);
-    span_t body;
-    if (self->send_count == TURN_SENDS_MAX) {
-        return STATUS_TOO_LARGE;
-    }
-    status_t status = encode(self, asked->request, request, VALUE_BYTES_MAX, &body);
-    if (status == STATUS_OK) {
-        self->chain = self->chain.ptr != NULL ? self->chain : chain_of(self);
-        status = charge(self, 0, MESSAGE_OVERHEAD_BYTES + self->chain.len + key.len + body.len);
-    }
-    if (status == STATUS_OK) {
-        status = outbox_prepare(self->parts.outbox, cause->partition, kind, key);
-    }
-    if (status != STATUS_OK) {
-        return status;
-    }
-    uint8_t *copy = turn_alloc(self, key.len);
-    memcpy(copy, key.ptr, key.len);
-    self->sends[self->send_count++] = (message_t){.from = cause->partition,
-                                                  .kind = kind,
-                                                  .key = span_of(copy, key.len),
-                                                  .method = span_text(asked->name),
-                                                  .hops = (uint8_t)(cause->hops + 1),
-                                                  .user = cause->subject,
-                                                  .role = role_of(self),
-                                                  .trace = cause->trace,
-                                                  .chain = self->chain,
-                                                  .body = body};
-    return STATUS_OK;
-}
-
-/* Effects other than answers and messages. They go into the batch at once, and are undone there. */
-
-static status_t add_effect(turn_t *self, effect_type_t type, const envelope_t *envelope) {
-    status_t status = charge(self, 0, ENVELOPE_OVERHEAD_BYTES + envelope->key.len + envelope->body.len);
-    if (status == STATUS_OK) {
-        effect_add(self->parts.writer->batch, (effect_t){.type = (uint8_t)type}, envelope);
-    }
-    return status;
-}
-
-/* {log_epoch, ...the record's fields} */
-static status_t encode_event(turn_t *self, const record_t *record, const void *in, span_t *body) {
-    enum { FIXMAP = 0x80, FIXMAP_BYTES = 1, MAP16_BYTES = 3, EPOCH_BYTES = 32 };
-    span_t fields;
-    status_t status = encode(self, record, in, VALUE_BYTES_MAX, &fields);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    size_t header = (fields.ptr[0] & 0xf0) == FIXMAP ? FIXMAP_BYTES : MAP16_BYTES;
-    pack_t pack = pack_into(turn_alloc(self, fields.len + EPOCH_BYTES), fields.len + EPOCH_BYTES);
-    pack_map(&pack, (size_t)__builtin_popcountll(*(const uint64_t *)in) + 1);
-    pack_cstring(&pack, "log_epoch");
-    pack_u64(&pack, self->parts.log_epoch);
-    pack_raw(&pack, span_of(fields.ptr + header, fields.len - header));
-    CHECK(pack_ok(&pack), "an event of %zu bytes", fields.len);
-    *body = pack_bytes(&pack);
-    return STATUS_OK;
-}
-
-status_t turn_publish(turn_t *self, uint32_t event, const void *record) {
-    const kind_t *kind = self->request->kind;
-    span_t body;
-    CHECK(event < kind->event_count, "event %u of %s", event, kind->name);
-    if (self->events == TURN_EVENTS_MAX) {
-        return STATUS_TOO_LARGE;
-    }
-    self->events++;
-    status_t status = encode_event(self, kind->events[event].record, record, &body);
-    return status != STATUS_OK ? status
-                               : add_effect(self, EFFECT_EVENT,
-                                            &(envelope_t){.type = ENVELOPE_EVENT,
-                                                          .kind = span_text(kind->name),
-                                                          .key = self->request->key,
-                                                          .method = span_text(kind->events[event].name),
-                                                          .trace = self->request->trace,
-                                                          .body = body});
-}
-
-status_t turn_work(turn_t *self, const work_t *work, const void *input, uint32_t method) {
-    const request_t *cause = self->request;
-    const method_t *taker = method_for_actors(cause->kind, method);
-    span_t body;
-    if (self->works == TURN_WORKS_MAX) {
-        return STATUS_TOO_LARGE;
-    }
-    self->works++;
-    status_t status = encode(self, work->input, input, VALUE_BYTES_MAX, &body);
-    return status != STATUS_OK ? status
-                               : add_effect(self, EFFECT_WORK,
-                                            &(envelope_t){.type = ENVELOPE_TELL,
-                                                          .kind = span_text(cause->kind->name),
-                                                          .key = cause->key,
-                                                          .method = span_text(taker->name),
-                                                          .idempotency_key = span_text(work->name),
-                                                          .subject = cause->subject,
-                                                          .role = role_of(self),
-                                                          .trace = cause->trace,
-                                                          .body = body});
-}
-
-status_t turn_end_handles(turn_t *self) {
-    span_t address = address_of(self);
-    status_t status = charge(self, 0, address.len);
-    if (status == STATUS_OK) {
-        effect_add_raw(self->parts.writer->batch, (effect_t){.type = EFFECT_END}, address);
-    }
-    return status;
-}
-
-void turn_subscribe(turn_t *self) {
-    self->flags |= EFFECT_SUBSCRIBE;
-}
-void turn_unsubscribe(turn_t *self) {
-    self->flags |= EFFECT_UNSUBSCRIBE;
-}
-void turn_grant(turn_t *self) {
-    self->flags |= EFFECT_GRANT;
-}
-uint64_t turn_log_epoch(const turn_t *self) {
-    return self->parts.log_epoch;
-}
-
-/* Timers. */
-
-static timer_row_t timer_of(const turn_t *self, uint32_t method, span_t tag) {
-    const request_t *request = self->request;
-    return (timer_row_t){.partition = request->partition,
-                         .kind = span_text(request->kind->name),
-                         .key = request->key,
-                         .method = span_text(method_for_actors(request->kind, method)->name),
-                         .tag = tag,
-                         .user = request->subject,
-                         .role = role_of(self)};
-}
-
-status_t turn_at(turn_t *self, uint64_t when_ms, uint32_t method, span_t tag, const void *request) {
-    timer_row_t timer = timer_of(self, method, tag);
-    timer.when_ms = when_ms;
-    status_t status = encode(self, self->request->kind->methods[method].request, request, VALUE_BYTES_MAX, &timer.body);
-    if (status == STATUS_OK) {
-        status = charge(self, TIMER_WRITES, timer.body.len + timer.key.len + tag.len);
-    }
-    return status == STATUS_OK ? timers_set(self->parts.timers, self->parts.writer, &timer) : status;
-}
-
-status_t turn_cancel(turn_t *self, uint32_t method, span_t tag) {
-    timer_row_t timer = timer_of(self, method, tag);
-    status_t status = charge(self, TIMER_WRITES, 0);
-    return status == STATUS_OK ? timers_cancel(self->parts.timers, self->parts.writer, &timer) : status;
 }
 
 /* Who and when. */

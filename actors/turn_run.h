@@ -70,6 +70,10 @@ void turn_begin(turn_t *self, const request_t *request, uint64_t now_ms);
 void turn_commit(turn_t *self, span_t head_key, uint64_t now_us);
 /* As if the turn had never been. */
 void turn_abort(turn_t *self);
+/* For the sources of the turn: counts towards its bounds; TOO_LARGE past one. */
+MUST_USE status_t turn_charge(turn_t *self, uint32_t writes, size_t bytes);
+/* Encodes a record into memory of the turn, with room for a cell's header before it; TOO_LARGE past max. */
+MUST_USE status_t turn_encode(turn_t *self, const record_t *record, const void *in, size_t max, span_t *body);
 /* Did it do what must not be done twice? */
 static inline bool turn_wrote(const turn_t *self) {
     return self->writes > 0 || self->send_count > 0 || self->answer_count > 0 || self->held;

@@ -408,11 +408,13 @@ Test(shard, nothing_is_handled_where_the_store_cannot_be_read) {
     create("mina");
     damage_the_position();
     SEND(.key = "mina", .method = "get");
+    requests_t *given = fixture.open[0];
     fixture_give(&fixture, 0);
     cr_assert_eq(shard_step(fixture.shards[0], batch, fixture.now_us, fixture.unix_ms), STATUS_INTERNAL);
     cr_assert_eq(shard_idle(fixture.shards[0], batch, fixture.now_us, fixture.unix_ms), STATUS_INTERNAL);
     cr_assert(batch->effect_count == 0 && batch->finished_count == 0 && batch->record_count == 0);
     cr_assert_eq(shard_stats(fixture.shards[0]).mailbox, 1);
+    requests_destroy(&given);
     batch_destroy(&batch);
 }
 

@@ -15,14 +15,6 @@ static const kind_t *kind_at(const char *address) {
     return kind_of(span_of(address, strcspn(address, "/")));
 }
 
-static bool is_address(const char *text) {
-    if (strchr(text, '/') == NULL) {
-        output_problem("\"%s\" is not an address of the form KIND/KEY", text);
-        return false;
-    }
-    return true;
-}
-
 /* show. */
 
 /* {address, version, state}: the state in the words of its own schema. */
@@ -50,7 +42,7 @@ static int show_reply(const char *address, span_t body, bool json) {
 int command_show(const arguments_t *arguments) {
     const char *address = arguments->words[0];
     doran_reply_t reply;
-    if (!is_address(address)) {
+    if (!connect_is_address(address)) {
         return WRONG_USAGE;
     }
     doran_t *server = connect_server(arguments);
@@ -93,7 +85,7 @@ static int permit(const question_t *self, bool write) {
 
 static int prepare(question_t *self, const arguments_t *arguments) {
     char error[256];
-    if (!is_address(arguments->words[0])) {
+    if (!connect_is_address(arguments->words[0]) || (arguments->as != NULL && !connect_is_address(arguments->as))) {
         return WRONG_USAGE;
     }
     const kind_t *kind = kind_at(arguments->words[0]);

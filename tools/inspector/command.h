@@ -23,7 +23,7 @@ typedef struct arguments {
 #define FLAG_C_TEXT const char *
 #define FLAG_C_NUMBER uint64_t
 #define FLAG_C_SWITCH bool
-#define FLAG(name, TYPE, argument, command, text) FLAG_C_##TYPE name;
+#define FLAG(name, TYPE, argument, takers, text) FLAG_C_##TYPE name;
 #include "tools/inspector/commands.def"
 } arguments_t;
 
@@ -34,7 +34,7 @@ typedef struct flag {
     flag_type_t type;
     size_t offset;        /* in arguments_t */
     const char *argument; /* "" for a switch */
-    const char *command;  /* "" for a flag of every command */
+    const char *takers;   /* names of commands, a space between them; "" for a flag of every command */
     const char *text;
 } flag_t;
 

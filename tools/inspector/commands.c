@@ -8,8 +8,8 @@
 #include "schemas/check.h"
 
 const flag_t flags[] = {
-#define FLAG(name, TYPE, argument, command, text)                                                                      \
-    {#name, FLAG_##TYPE, offsetof(arguments_t, name), argument, command, text},
+#define FLAG(name, TYPE, argument, takers, text)                                                                       \
+    {#name, FLAG_##TYPE, offsetof(arguments_t, name), argument, takers, text},
 #include "tools/inspector/commands.def"
 };
 const size_t flags_count = ARRAY_LENGTH(flags);
@@ -31,7 +31,13 @@ const command_t *command_find(const char *name) {
 }
 
 bool flag_belongs(const flag_t *flag, const command_t *command) {
-    return flag->command[0] == '\0' || strcmp(flag->command, command->name) == 0;
+    const char *taker = flag->takers;
+    for (size_t length; (length = strcspn(taker, " ")) > 0; taker += length + strspn(taker + length, " ")) {
+        if (strlen(command->name) == length && memcmp(command->name, taker, length) == 0) {
+            return true;
+        }
+    }
+    return flag->takers[0] == '\0';
 }
 
 void command_synopsis(const command_t *command, char *text, size_t text_bytes) {

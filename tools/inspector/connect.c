@@ -3,8 +3,36 @@
  */
 #include "tools/inspector/connect.h"
 
+#include <string.h>
+
+#include "schemas/pack.h"
 #include "schemas/status.h"
 #include "tools/inspector/output.h"
+
+enum { OPEN_BYTES = 4096 };
+
+bool connect_is_address(const char *text) {
+    if (strchr(text, '/') == NULL) {
+        output_problem("\"%s\" is not an address of the form KIND/KEY", text);
+        return false;
+    }
+    return true;
+}
+
+/* The same connection, acting for the user; the server looks at who that is. */
+static doran_t *act_as(doran_t *server, const char *user) {
+    uint8_t bytes[OPEN_BYTES];
+    doran_t *acting = NULL;
+    pack_t body = pack_into(bytes, sizeof bytes);
+    pack_map(&body, 1);
+    pack_cstring(&body, "as");
+    pack_cstring(&body, user);
+    if (!pack_ok(&body) || doran_as(server, "session/", bytes, body.len, NULL, NULL, &acting) != DORAN_OK) {
+        output_problem("--as takes the address of a user, user/ID");
+    }
+    doran_close(&server);
+    return acting;
+}
 
 doran_t *connect_server(const arguments_t *arguments) {
     char error[512];
@@ -17,8 +45,9 @@ doran_t *connect_server(const arguments_t *arguments) {
     doran_t *server = doran_open(&options, error, sizeof error);
     if (server == NULL) {
         output_problem("%s", error);
+        return NULL;
     }
-    return server;
+    return arguments->as != NULL ? act_as(server, arguments->as) : server;
 }
 
 int connect_exit_code(doran_code_t code) {

@@ -8,7 +8,10 @@
 #include "tools/client/doran.h"
 #include "tools/inspector/arguments.h"
 
-/* NULL after a sentence on stderr; then the exit code is NOT_REACHED. Close it with doran_close. */
+/* Says in a sentence if a text has no slash, as an address must. */
+bool connect_is_address(const char *text);
+/* Acts for the user of --as, if there is one. NULL after a sentence on stderr; then the exit code is NOT_REACHED. Close
+   it with doran_close. */
 doran_t *connect_server(const arguments_t *arguments);
 /* DONE, NOT_REACHED, ERROR_ANSWERED or REFUSED. */
 int connect_exit_code(doran_code_t code);

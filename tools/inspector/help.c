@@ -22,7 +22,7 @@ static void print_wrapped(const char *text) {
 /* The flags of one command, or those of all commands if it is NULL. */
 static void print_flags(const command_t *command) {
     for (size_t i = 0; i < flags_count; i++) {
-        bool common = flags[i].command[0] == '\0';
+        bool common = flags[i].takers[0] == '\0';
         if (command == NULL ? common : !common && flag_belongs(&flags[i], command)) {
             char text[64];
             flag_synopsis(&flags[i], text, sizeof text);

@@ -32,9 +32,11 @@ static void print_item(const char *term, const char *text) {
     print_troff(text);
 }
 
-static void print_flags(const char *command) {
+/* The flags of one command, or those of all commands if it is NULL. */
+static void print_flags(const command_t *command) {
     for (size_t i = 0; i < flags_count; i++) {
-        if (strcmp(flags[i].command, command) == 0) {
+        bool common = flags[i].takers[0] == '\0';
+        if (command == NULL ? common : !common && flag_belongs(&flags[i], command)) {
             char text[64];
             flag_synopsis(&flags[i], text, sizeof text);
             print_item(text, flags[i].text);
@@ -53,12 +55,12 @@ int command_man(const arguments_t *arguments) {
             command_synopsis(&commands[i], text, sizeof text);
             print_item(text, commands[i].text);
             printf(".RS\n");
-            print_flags(commands[i].name);
+            print_flags(&commands[i]);
             printf(".RE\n");
         }
     }
     printf(".SH FLAGS\n");
-    print_flags("");
+    print_flags(NULL);
     printf(".SH \"EXIT STATUS\"\n");
 #define EXIT(NAME, number, text) print_item(#number, text);
 #include "tools/inspector/commands.def"
@@ -68,6 +70,7 @@ int command_man(const arguments_t *arguments) {
     print_troff("doran ping");
     print_troff("doran ls user --limit 10");
     print_troff("doran call echo/hello echo '{\"data\": \"hi\"}' --json");
+    print_troff("doran tail room/019a2b64-1c55-7e0a-9f7d-3b1e0c9a7d11 --after 0 --json");
     printf(".fi\n");
     return DONE;
 }

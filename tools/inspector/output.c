@@ -84,6 +84,12 @@ static char *value_text(const json_t *value) {
     return json_is_string(value) ? bare_text(json_string_value(value)) : json_text(value);
 }
 
+void output_value(const json_t *value) {
+    char *text = value_text(value);
+    printf("%s", text);
+    free(text);
+}
+
 /* Columns on a terminal: characters, not bytes. Wide ones count once; a table of them is a little out of line. */
 static int text_width(const char *text) {
     int width = 0;

@@ -17,6 +17,8 @@ void output_line(const json_t *object);
 void output_fields(const json_t *object, int indent);
 /* An array of objects with the same fields: a heading, then a line each. */
 void output_table(const json_t *rows, int indent);
+/* A value on one line without an end: texts as they are, unless they need quotes. */
+void output_value(const json_t *value);
 /* One sentence on stderr. */
 void output_problem(const char *format, ...) PRINTF_LIKE(1, 2);
 

@@ -35,7 +35,7 @@ typedef struct rooms {
     uint64_t log_epoch;
     uint64_t number; /* of the pongs, as the sets are */
     room_t rooms[ROOMS_MAX];
-    uint32_t count; /* of rooms: room/0, room/1, … */
+    uint32_t count; /* of rooms: topic/0, topic/1, … */
     hearer_t hearers[HEARERS_MAX];
     uint32_t hearer_count;
     uint8_t handles[SESSIONS_MAX][HANDLE_BYTES];
@@ -140,7 +140,7 @@ static inline void rooms_send_event(rooms_t *self, uint32_t room, const char *ty
     pack_u64(&body, log_epoch);
     rooms_pack_event(&body, seq);
     fake_send(self->server, &(envelope_t){.type = ENVELOPE_EVENT,
-                                          .kind = span_text("room"),
+                                          .kind = span_text("topic"),
                                           .key = span_text(key),
                                           .method = span_text(type),
                                           .body = pack_bytes(&body)});
@@ -314,7 +314,7 @@ static inline void rooms_answer(rooms_t *self, const fake_request_t *request) {
         fake_fail(self->server, request->id, STATUS_UNAUTHENTICATED, 0);
     } else if (self->fails != STATUS_OK) {
         fake_fail(self->server, request->id, self->fails, 0);
-    } else if (strcmp(request->kind, "room") != 0) {
+    } else if (strcmp(request->kind, "topic") != 0) {
         fake_reply(self->server, request->id, "n", request->id);
         self->calls++;
     } else if (room >= self->count) {

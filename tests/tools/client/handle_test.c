@@ -367,7 +367,7 @@ Test(handle, opening_that_is_refused_ends_all_that_waited_with_its_error) {
     cr_expect_eq(watch.code, DORAN_CONFLICT);
     cr_expect_eq(doran_submit(ada.client, "echo/x", "echo", NULL, 0, 0, note, &outcomes[1]), DORAN_CONFLICT);
     cr_expect_eq(doran_call(ada.client, "echo/x", "echo", NULL, 0, 0, &reply), DORAN_CONFLICT);
-    cr_expect_eq(doran_subscribe(ada.client, "room/0", NULL, watch_note, &watch, &none), DORAN_CONFLICT);
+    cr_expect_eq(doran_subscribe(ada.client, "topic/0", NULL, watch_note, &watch, &none), DORAN_CONFLICT);
     rooms->open_fails = STATUS_OK;
     rooms_forget(rooms);
     call_for(client, 2, 0); /* the others go on */

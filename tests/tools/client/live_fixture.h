@@ -42,7 +42,7 @@ static inline void watch_note(void *context, const doran_event_t *event) {
     watch_t *self = context;
     char topic[32];
     doran_position_t now;
-    snprintf(topic, sizeof topic, "room/%u", self->room);
+    snprintf(topic, sizeof topic, "topic/%u", self->room);
     cr_assert_str_eq(event->topic, topic);
     cr_assert_not_null(self->subscription, "told after it was over");
     cr_assert_eq(self->ended, 0, "told after the end");
@@ -51,8 +51,8 @@ static inline void watch_note(void *context, const doran_event_t *event) {
     case DORAN_EVENT:
         cr_assert(self->on, "an event before any position");
         cr_assert_eq(event->position.log_epoch, self->last.log_epoch);
-        cr_assert_eq(event->position.seq, self->last.seq + 1, "room/%u: %lu after %lu", self->room, event->position.seq,
-                     self->last.seq);
+        cr_assert_eq(event->position.seq, self->last.seq + 1, "topic/%u: %lu after %lu", self->room,
+                     event->position.seq, self->last.seq);
         self->events++;
         break;
     case DORAN_SUBSCRIBED:
@@ -86,7 +86,7 @@ static inline void watch_start(watch_t *self, doran_t *client, uint32_t room) {
     char topic[32];
     self->room = room;
     self->ended = 0;
-    snprintf(topic, sizeof topic, "room/%u", room);
+    snprintf(topic, sizeof topic, "topic/%u", room);
     cr_assert_eq(doran_subscribe(client, topic, self->on ? &self->last : NULL, watch_note, self, &self->subscription),
                  DORAN_OK);
 }

@@ -174,7 +174,7 @@ Test(subscription, what_is_no_event_of_ours_is_passed_over) {
     rooms_send_event(rooms, 1, "message", rooms->log_epoch, 1); /* of nobody */
     rooms_send_event(rooms, 1, "lagged", rooms->log_epoch, 1);
     const envelope_t typing = {.type = ENVELOPE_EVENT,
-                               .kind = span_text("room"),
+                               .kind = span_text("topic"),
                                .key = span_text("0"),
                                .method = span_text("typing"),
                                .body = span_text("\x81\xa4user\xa3"
@@ -458,8 +458,8 @@ Test(subscription, second_one_to_the_same_topic_is_refused) {
     doran_subscription_t *none = NULL;
     watch_t watch = {0};
     watch_start(&watch, client, 0);
-    cr_expect_eq(doran_subscribe(client, "room/0", NULL, watch_note, &watch, &none), DORAN_CONFLICT);
-    cr_expect_eq(doran_subscribe(client, "room/", NULL, watch_note, &watch, &none), DORAN_INVALID_ADDRESS);
+    cr_expect_eq(doran_subscribe(client, "topic/0", NULL, watch_note, &watch, &none), DORAN_CONFLICT);
+    cr_expect_eq(doran_subscribe(client, "topic/", NULL, watch_note, &watch, &none), DORAN_INVALID_ADDRESS);
     cr_expect_eq(doran_subscribe(client, "room", NULL, watch_note, &watch, &none), DORAN_INVALID_ADDRESS);
     cr_expect_null(none);
     doran_unsubscribe(&watch.subscription); /* before anything was sent */

@@ -82,6 +82,15 @@ Test(arguments, flags_stand_anywhere_and_take_values_in_two_ways) {
     cr_assert_str_eq(arguments.words[0], "user");
 }
 
+Test(arguments, a_flag_may_belong_to_several_commands) {
+    cr_assert(PARSE("tail", "room/x", "--after", "3:4", "--limit=2", "--as", "user/ada"));
+    cr_assert_str_eq(arguments.after, "3:4");
+    cr_assert_str_eq(arguments.as, "user/ada");
+    cr_assert(PARSE("call", "room/x", "join", "--as=user/ada"));
+    cr_assert_not(PARSE("show", "room/x", "--as=user/ada"));
+    cr_assert_str_eq(error, "show takes no --as");
+}
+
 Test(arguments, two_dashes_end_the_flags) {
     cr_assert(PARSE("call", "--", "echo/a", "echo", "--json"));
     cr_assert_eq(arguments.count, 3);
@@ -118,7 +127,14 @@ Test(arguments, the_tables_fit_together) {
         cr_assert_leq(commands[i].least, commands[i].most);
     }
     for (size_t i = 0; i < flags_count; i++) {
-        cr_assert(flags[i].command[0] == '\0' || command_find(flags[i].command) != NULL, "--%s", flags[i].name);
+        uint32_t takers = 0, words = flags[i].takers[0] != '\0';
+        for (const char *at = flags[i].takers; *at != '\0'; at++) {
+            words += *at == ' ';
+        }
+        for (size_t j = 0; j < commands_count; j++) {
+            takers += flag_belongs(&flags[i], &commands[j]);
+        }
+        cr_assert_eq(takers, words == 0 ? commands_count : words, "--%s is for %s", flags[i].name, flags[i].takers);
         cr_assert_eq(flags[i].type == FLAG_SWITCH, flags[i].argument[0] == '\0', "--%s", flags[i].name);
     }
 }

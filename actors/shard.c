@@ -27,6 +27,7 @@ shard_t *shard_new(const shard_options_t *options) {
     self->options = *options;
     self->options.actor_of = options->actor_of != NULL ? options->actor_of : actor_of;
     self->options.kind_of = options->kind_of != NULL ? options->kind_of : kind_of;
+    self->settings = options->settings != NULL ? *options->settings : settings_defaults();
     self->memtable = memtable_new();
     self->view = (view_t){.memtable = self->memtable, .reader = options->reader};
     self->writer.memtable = self->memtable;
@@ -36,7 +37,9 @@ shard_t *shard_new(const shard_options_t *options) {
                                            .writer = &self->writer,
                                            .timers = self->timers,
                                            .dead_letters = &self->dead_letters,
-                                           .log_epoch = options->log_epoch});
+                                           .log_epoch = options->log_epoch,
+                                           .hash_key = self->options.hash_key,
+                                           .settings = &self->settings});
     self->activations = activations_new(options->resident_actors_max);
     self->answers = answers_new(&self->view, ANSWER_PLACES_MAX);
     self->consumed = consumed_new(&self->view, STREAMS_MAX);
@@ -78,6 +81,10 @@ void shard_tell(const shard_t *self, const request_t *request, const char *what)
     if (self->options.tell != NULL) {
         self->options.tell(span_text(request->kind->name), request->key, what);
     }
+}
+
+void shard_set_storage_full(shard_t *self, bool full) {
+    self->storage_full = full;
 }
 
 static uint64_t until(uint64_t due, uint64_t now) {

@@ -14,6 +14,7 @@
 #include "actors/kind.h"
 #include "actors/request.h"
 #include "schemas/histogram.h"
+#include "schemas/settings.h"
 #include "storage/store.h"
 
 typedef struct shard shard_t;
@@ -28,6 +29,8 @@ typedef struct shard_options {
     uint32_t outbox_messages_max; /* of a partition; above it writes of clients to it are refused with busy */
     uint8_t folder[FOLDER_ID_BYTES];
     uint64_t log_epoch;
+    uint8_t hash_key[KEYED_HASH_BYTES]; /* derived from the folder's secret */
+    const settings_t *settings;                              /* for handlers; copied; NULL: the defaults */
     void (*tell)(span_t kind, span_t key, const char *what); /* of what went wrong with an actor; NULL: nobody asks */
     const actor_t *(*actor_of)(const kind_t *kind);          /* NULL: as in kind.h; else a test's own */
     const kind_t *(*kind_of)(span_t name);                   /* NULL: as in schema.h; else a test's own */
@@ -58,6 +61,8 @@ void shard_destroy(shard_t **self_p);
 /* Takes a buffer of requests with at least one not handled; it comes back in the `finished` of the batch in which its
    last one is. At most REQUEST_BATCHES_PER_SHARD are inside. */
 void shard_give(shard_t *self, requests_t *requests);
+/* While the disk is full, timers and messages between actors wait; writes of clients are refused by the broker. */
+void shard_set_storage_full(shard_t *self, bool full);
 /* In how many µs is there something to do? 0: now; UINT64_MAX: not before something is given. */
 uint64_t shard_due_us(const shard_t *self, uint64_t now_us, uint64_t unix_ms);
 /* Fires timers, handles messages, and sends what may be sent, until nothing is to be done now or the batch is full

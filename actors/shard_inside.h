@@ -20,6 +20,7 @@
 
 struct shard {
     shard_options_t options;
+    settings_t settings; /* of turns */
     memtable_t *memtable;
     view_t view;
     writer_t writer; /* its batch is the one being filled */
@@ -35,6 +36,7 @@ struct shard {
     problems_t problems;                          /* of the body that was decoded last */
     requests_t *queue[REQUEST_BATCHES_PER_SHARD]; /* a ring */
     uint32_t queue_first, queue_count;
+    bool storage_full;
     uint64_t number; /* of the last batch that wrote */
     uint64_t handled, refused;
     uint32_t swept;           /* partition that is swept next */
@@ -46,9 +48,9 @@ struct shard {
 static inline batch_t *shard_batch(shard_t *self) {
     return self->writer.batch;
 }
-/* Is the memtable full? Then what writes is refused, or waits. */
+/* Is the memtable full, or the disk? Then what writes is refused, or waits. */
 static inline bool shard_full(const shard_t *self) {
-    return memtable_bytes(self->memtable) > self->options.memtable_bytes_max;
+    return self->storage_full || memtable_bytes(self->memtable) > self->options.memtable_bytes_max;
 }
 /* Room in the batch for one more turn, and reason to fill it? */
 bool shard_batch_open(const shard_t *self);

@@ -299,8 +299,20 @@ span_t turn_key(const turn_t *self) {
 uint64_t turn_version(const turn_t *self) {
     return self->version;
 }
+const settings_t *turn_settings(const turn_t *self) {
+    return self->parts.settings;
+}
 uint64_t turn_now(const turn_t *self) {
     return self->now_ms;
+}
+
+void turn_keyed_hash(const turn_t *self, const char *purpose, span_t bytes, uint8_t hash[KEYED_HASH_BYTES]) {
+    crypto_generichash_state state;
+    CHECK(crypto_generichash_init(&state, self->parts.hash_key, KEYED_HASH_BYTES, KEYED_HASH_BYTES) == 0 &&
+              crypto_generichash_update(&state, (const uint8_t *)purpose, strlen(purpose) + 1) == 0 &&
+              crypto_generichash_update(&state, bytes.ptr, bytes.len) == 0 &&
+              crypto_generichash_final(&state, hash, KEYED_HASH_BYTES) == 0,
+          "%zu bytes", bytes.len);
 }
 
 void turn_random(turn_t *self, void *bytes, size_t count) {

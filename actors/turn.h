@@ -13,6 +13,7 @@
 
 #include "actors/kind.h"
 #include "actors/work.h"
+#include "schemas/settings.h"
 
 /* The head record after this turn. `next` is the struct of the kind's state record; encoded at once, so it may live on
    the handler's stack. */
@@ -43,8 +44,8 @@ MUST_USE status_t turn_fail(turn_t *self, status_t status, const char *format, .
    too. For requests of clients only: turn_answerable. */
 bool turn_answerable(const turn_t *self);
 span_t turn_hold(turn_t *self);
-/* Answers a request that an earlier turn held: the reply of this method of this kind, or an error. If nobody waits any more,
-   nothing happens. At most TURN_ANSWERS_MAX in a turn. */
+/* Answers a request that an earlier turn held: the reply of this method of this kind, or an error. If nobody waits any
+   more, nothing happens. At most TURN_ANSWERS_MAX in a turn. */
 MUST_USE status_t turn_reply_to(turn_t *self, span_t token, uint32_t method, const void *reply);
 MUST_USE status_t turn_fail_to(turn_t *self, span_t token, status_t status, const char *text);
 
@@ -88,8 +89,14 @@ uint32_t turn_roles(const turn_t *self);
 span_t turn_key(const turn_t *self);
 uint64_t turn_version(const turn_t *self);
 
+/* What the operator has set; constant. */
+const settings_t *turn_settings(const turn_t *self);
+
 /* The only clock: ms since 1970, the same for a whole turn. */
 uint64_t turn_now(const turn_t *self);
+/* A hash of bytes that nobody can make or check without the folder's secret; another purpose gives another one. For
+   what must not be read where its hash stands. */
+void turn_keyed_hash(const turn_t *self, const char *purpose, span_t bytes, uint8_t hash[KEYED_HASH_BYTES]);
 /* The only randomness. */
 void turn_random(turn_t *self, void *bytes, size_t count);
 /* Memory that is gone after the turn. Never NULL. */

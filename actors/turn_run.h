@@ -27,6 +27,8 @@ typedef struct turn_parts {
     timers_t *timers;
     dead_letters_t *dead_letters;
     uint64_t log_epoch;
+    const uint8_t *hash_key; /* KEYED_HASH_BYTES */
+    const settings_t *settings;
 } turn_parts_t;
 
 typedef struct turn_answer { /* to a request that an earlier turn held */

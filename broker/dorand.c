@@ -272,15 +272,21 @@ static status_t start_router(server_t *self, const key_pair_t *pair) {
     return status;
 }
 
-static void start_ring(server_t *self) {
+static status_t start_ring(server_t *self) {
     const settings_t *settings = &self->settings;
     uint16_t shards = (uint16_t)settings_shards(settings);
+    uint8_t secret[FOLDER_SECRET_BYTES];
+    status_t status = keys_read_secret(self->folder.path, secret, self->error, sizeof self->error);
+    if (status != STATUS_OK) {
+        return status;
+    }
     ring_options_t options = {.shards = shards,
                               .shard = {.resident_actors_max = (uint32_t)(settings->resident_actors_max / shards),
                                         .idle_ms = (uint32_t)settings->idle_ms,
                                         /* The applier starts at the bound; writes are refused at twice that. */
                                         .memtable_bytes_max = 2 * settings->memtable_bytes_max / shards,
                                         .session_ms = settings->session_ms,
+                                        .settings = settings,
                                         .outbox_messages_max = (uint32_t)settings->outbox_messages_max},
                               .applier = {.journal_dir = self->folder.journal_path,
                                           .memtable_bytes_max = settings->memtable_bytes_max,
@@ -291,10 +297,14 @@ static void start_ring(server_t *self) {
                               .store = self->folder.store,
                               .journal = self->folder.journal,
                               .segments = self->folder.segments};
+    keys_derive(secret, "doran keyed hash", options.shard.hash_key, sizeof options.shard.hash_key);
+    explicit_bzero(secret, sizeof secret);
     self->ring = ring_new(&options);
+    explicit_bzero(options.shard.hash_key, sizeof options.shard.hash_key);
     self->folder.store = NULL; /* the ring's now */
     self->folder.journal = NULL;
     self->folder.segments = NULL;
+    return STATUS_OK;
 }
 
 static status_t start(server_t *self) {
@@ -322,8 +332,10 @@ static status_t start(server_t *self) {
     }
     watch_keys(self); /* before the keys are read, so that no change of them is missed */
     router_prepare();
-    start_ring(self);
-    status = start_zap(self);
+    status = start_ring(self);
+    if (status == STATUS_OK) {
+        status = start_zap(self);
+    }
     if (status == STATUS_OK) {
         status = start_router(self, &pair);
     }

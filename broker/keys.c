@@ -276,6 +276,12 @@ status_t keys_read_secret(const char *dir, uint8_t secret[FOLDER_SECRET_BYTES], 
     return status;
 }
 
+void keys_derive(const uint8_t secret[FOLDER_SECRET_BYTES], const char *purpose, uint8_t *out, size_t out_bytes) {
+    CHECK(crypto_generichash(out, out_bytes, (const uint8_t *)purpose, strlen(purpose), secret, FOLDER_SECRET_BYTES) ==
+              0,
+          "purpose %s", purpose);
+}
+
 status_t keys_prepare(const char *dir, char *error, size_t error_bytes) {
     char folder[FILES_PATH_BYTES], path[FILES_PATH_BYTES];
     CHECK(sodium_init() >= 0, "libsodium does not start");

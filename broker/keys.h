@@ -48,6 +48,8 @@ MUST_USE status_t keys_prepare(const char *dir, char *error, size_t error_bytes)
 MUST_USE status_t keys_read_pair(const char *dir, const char *name, key_pair_t *pair, char *error, size_t error_bytes);
 MUST_USE status_t keys_read_secret(const char *dir, uint8_t secret[FOLDER_SECRET_BYTES], char *error,
                                    size_t error_bytes);
+/* A key of 16 to 64 bytes for one purpose: no output of one can be an input of another. */
+void keys_derive(const uint8_t secret[FOLDER_SECRET_BYTES], const char *purpose, uint8_t *out, size_t out_bytes);
 
 /* Reads DIR/keys/allowed. All or nothing: a file that cannot be read or a key that occurs twice fails. */
 MUST_USE status_t keys_load(const char *dir, keys_t **keys, char *error, size_t error_bytes);

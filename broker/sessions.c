@@ -10,17 +10,11 @@
 static_assert(crypto_shorthash_BYTES == 8 && crypto_shorthash_KEYBYTES == 16, "the layout of a session id");
 #define PRINCIPAL_BYTES_MAX 255
 
-static void derive(const uint8_t secret[FOLDER_SECRET_BYTES], const char *purpose, uint8_t *out, size_t out_bytes) {
-    CHECK(crypto_generichash(out, out_bytes, (const uint8_t *)purpose, strlen(purpose), secret, FOLDER_SECRET_BYTES) ==
-              0,
-          "purpose %s", purpose);
-}
-
 void sessions_init(sessions_t *self, const uint8_t secret[FOLDER_SECRET_BYTES], uint64_t session_ms) {
     CHECK(sodium_init() >= 0, "libsodium does not start");
     *self = (sessions_t){.session_ms = session_ms};
-    derive(secret, "doran session id", self->mac_key, sizeof self->mac_key);
-    derive(secret, "doran actor key", self->key_key, sizeof self->key_key);
+    keys_derive(secret, "doran session id", self->mac_key, sizeof self->mac_key);
+    keys_derive(secret, "doran actor key", self->key_key, sizeof self->key_key);
 }
 
 static uint64_t issued_ms(const uint8_t session[SESSION_BYTES]) {

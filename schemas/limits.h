@@ -25,6 +25,7 @@ enum {
     ENVELOPE_VERSION = 1,
     SESSION_BYTES = 16,
     HANDLE_BYTES = 16,
+    KEYED_HASH_BYTES = 32,
     TRACE_BYTES = 25,
     METHOD_BYTES_MAX = 32,
     IDEMPOTENCY_KEY_BYTES_MAX = 255,
@@ -59,6 +60,20 @@ enum {
     INDEXED_FIELDS_MAX = 8,
     INDEX_VALUE_BYTES_MAX = 64, /* of a text; what is longer is found by its beginning */
 
+    /* Rooms. Subkeys of rooms and inboxes have room for what stands before the key. */
+    ROOM_MEMBERS_MAX = 10000,
+    ROOM_DIRECT_MEMBERS_MAX = 2,
+    ROOM_PAGE_MAX = 100, /* entries, members or rooms in one answer */
+    ROOM_TEXT_CHARACTERS_MAX = 4000,
+    ROOM_TEXT_BYTES_MAX = 4 * ROOM_TEXT_CHARACTERS_MAX,
+    ROOM_USER_BYTES_MAX = SUBKEY_BYTES_MAX - 1,
+    ROOM_KEY_BYTES_MAX = SUBKEY_BYTES_MAX - 5,
+
+    /* The shop. */
+    ORDER_LINES_MAX = 20,
+    ORDER_QUANTITY_MAX = 1000,                  /* of one line */
+    ORDER_KEY_BYTES_MAX = SUBKEY_BYTES_MAX - 1, /* an order is named in the own keys of its SKUs */
+
     /* The ring (DESIGN §2). */
     BATCHES_PER_SHARD = 8,         /* buffers on the way shard → journal → broker → shard */
     REQUEST_BATCHES_PER_SHARD = 8, /* buffers on the way broker → shard → journal → broker */
@@ -74,6 +89,10 @@ static_assert(3 + 2 * RECORD_NESTING_MAX < DEPTH_MAX, "every record can be sent 
 #define VALUE_BYTES_MAX KIB(64)
 #define TURN_BYTES_MAX MIB(1) /* keys and values written plus everything sent by one turn */
 #define TURN_US_MAX 2000      /* processor time of one handler */
+
+#define STOCK_MAX INT64_C(1000000000000)             /* pieces of one SKU */
+#define MONEY_AMOUNT_MAX INT64_C(100000000000000000) /* of the smallest unit of a currency */
+#define PRICE_AMOUNT_MAX (MONEY_AMOUNT_MAX / (ORDER_LINES_MAX * ORDER_QUANTITY_MAX))
 
 /* A key of the store: partition, class, kind NUL key NUL subkey. */
 #define STORE_KEY_BYTES_MAX (1 + 1 + KIND_BYTES_MAX + 1 + KEY_BYTES_MAX + 1 + SUBKEY_BYTES_MAX)

@@ -107,8 +107,10 @@ void shard_deliver(shard_t *self, const request_t *request) {
         handle_message(self, request);
         return;
     case REQUEST_ACK:
-        writer_mark(&self->writer);
-        outbox_acknowledge(self->outbox, &self->writer, &request->stream, self->now_us);
+        if (!self->storage_full) { /* it will be told again */
+            writer_mark(&self->writer);
+            outbox_acknowledge(self->outbox, &self->writer, &request->stream, self->now_us);
+        }
         return;
     case REQUEST_WORKED:
         handle_worked(self, request);

@@ -2,7 +2,7 @@
 /*
  * A turn:
  *
- *   activate ─► admissible? ─► decode ─► handler ─► answers to held requests ─► head record, index rows, messages
+ *   activate ─► admissible? ─► decode ─► handler ─► bounds ─► head record, index rows, messages, answers to others
  *
  * Everything up to the last arrow may fail, and is then undone.
  */
@@ -96,22 +96,14 @@ static status_t run_in_time(shard_t *self, const request_t *request, const activ
 }
 
 /* What a turn that ran may still fail on. */
-static status_t settle(shard_t *self, const request_t *request) {
+static status_t check_bounds(shard_t *self, const request_t *request) {
     turn_t *turn = &self->turn;
     CHECK(!turn_wrote(turn) || request->type == REQUEST_TIMER || method_writes(request->method), "%s writes in %s",
           request->kind->name, request->method->name);
     if (turn->held && holds_full(self->holds, request)) {
         return turn_fail(turn, STATUS_BUSY, "Too many requests wait for answers");
     }
-    status_t status = STATUS_OK;
-    for (uint32_t i = 0; i < turn->answer_count && status == STATUS_OK; i++) {
-        const turn_answer_t *given = &turn->answers[i];
-        if (given->hold.has_session) {
-            status = answers_settle(self->answers, &self->writer, request->partition, given->hold.session,
-                                    given->hold.id, &given->answer);
-        }
-    }
-    return status;
+    return STATUS_OK;
 }
 
 /* Replaces the activation by the new state, or ends it, and moves the index rows. */
@@ -143,13 +135,19 @@ static status_t move_state(shard_t *self, const request_t *request, span_t head_
     return STATUS_OK;
 }
 
-/* To those who waited for this turn. */
-static void answer_others(shard_t *self) {
+/* To those who waited for this turn, now or when they come back. */
+static void answer_others(shard_t *self, const request_t *request) {
     const turn_t *turn = &self->turn;
     request_t waiter;
     for (uint32_t i = 0; i < turn->answer_count; i++) {
-        if (holds_take(self->holds, &turn->answers[i].hold, &waiter)) {
-            shard_answer(self, &waiter, &turn->answers[i].answer);
+        const turn_answer_t *given = &turn->answers[i];
+        if (given->hold.has_session &&
+            answers_settle(self->answers, &self->writer, request->partition, given->hold.session, given->hold.id,
+                           &given->answer) != STATUS_OK) {
+            shard_tell(self, request, "a kept answer is damaged, so a retry will not get the one that was given now");
+        }
+        if (holds_take(self->holds, &given->hold, &waiter)) {
+            shard_answer(self, &waiter, &given->answer);
         }
     }
 }
@@ -169,7 +167,7 @@ status_t shard_run(shard_t *self, const request_t *request, span_t head_key) {
         status = run_in_time(self, request, activation);
     }
     if (status == STATUS_OK) {
-        status = settle(self, request);
+        status = check_bounds(self, request);
     }
     if (status == STATUS_OK) {
         status = move_state(self, request, head_key, activation); /* the last that may fail */
@@ -179,6 +177,6 @@ status_t shard_run(shard_t *self, const request_t *request, span_t head_key) {
         return status;
     }
     turn_commit(turn, head_key, self->now_us);
-    answer_others(self);
+    answer_others(self, request);
     return STATUS_OK;
 }

@@ -25,6 +25,8 @@ span_t turn_hold(turn_t *self) {
 static status_t answer_later(turn_t *self, span_t token, envelope_type_t type, span_t body) {
     hold_t hold;
     CHECK(holds_read(token, &hold), "%zu bytes are no token", token.len);
+    CHECK(!self->held || hold.id != self->request->id || hold.peer_number != self->request->peer_number,
+          "%s of %s answers what it holds", self->request->method->name, self->request->kind->name);
     status_t status = turn_charge(self, 0, body.len);
     if (status != STATUS_OK || self->answer_count == TURN_ANSWERS_MAX) {
         return STATUS_TOO_LARGE;

@@ -251,6 +251,9 @@ static void obey(place_t *self, const pipe_message_t *message) {
         return;
     case PIPE_STORAGE_FULL:
         broker_set_storage_full(self->broker, message->value != 0);
+        for (uint16_t shard = 0; shard < self->router->options.broker.shards; shard++) {
+            pipe_send(self->router->to_shard[shard], PIPE_STORAGE_FULL, NULL, message->value);
+        }
         return;
     case PIPE_KEYS:
         broker_set_keys(self->broker, message->pointer);

@@ -67,6 +67,8 @@ static void receive(place_t *self) {
         } else if (message.type == PIPE_BATCH) {
             CHECK(self->empty_count < BATCHES_PER_SHARD, "a buffer came home twice");
             self->empty[self->empty_count++] = message.pointer;
+        } else if (message.type == PIPE_STORAGE_FULL) {
+            shard_set_storage_full(self->shard, message.value != 0);
         } else {
             CHECK(message.type == PIPE_PROBE, "type %llu", (unsigned long long)message.type);
             self->probed = true;

@@ -79,6 +79,7 @@ typedef struct call {
     uint64_t id, lowest;
     uint64_t deadline_us; /* 0: never */
     bool tell;
+    const char *user; /* on whose behalf, with the role USER in place of the key's; NULL: nobody's */
 } call_t;
 
 #define FIXTURE_OK(call) cr_assert_eq((call), STATUS_OK, "%s", #call)
@@ -496,6 +497,11 @@ static inline request_t fixture_request(const call_t *call) {
                          .roles = ROLE_OPERATOR,
                          .type = call->tell ? REQUEST_TELL : REQUEST_CALL};
     cr_assert_not_null(request.method, "%s", call->method);
+    if (call->user != NULL) {
+        request.subject = span_text(call->user);
+        request.roles = ROLE_USER;
+        request.has_handle = true;
+    }
     if (call->key != NULL) {
         request.key = span_text(call->key);
         request.partition = address_partition(span_text(kind->name), request.key);

@@ -5,7 +5,10 @@
  */
 #include "tools/client/handle.h"
 
+#include "tools/client/clock.h"
 #include "tools/client/exchange_inside.h"
+
+enum { SOON_US = 1000 * MS };
 
 void handles_init(handles_t *self) {
     *self = (handles_t){0};
@@ -46,6 +49,7 @@ static void open_now(handle_t *self, span_t bytes) {
     memcpy(self->bytes, bytes.ptr, HANDLE_BYTES);
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, handles->by_bytes, self->bytes, HANDLE_BYTES, hash_of(self->bytes), self);
     self->state = HANDLE_OPEN;
+    self->open_us = clock_us();
     subscriptions_handle_opened(self);
 }
 
@@ -140,12 +144,16 @@ void handle_close(handle_t *self) {
 
 /* What the server forgets. */
 
-void handle_reopen(handle_t *self) {
+static void lose(handle_t *self) {
     CHECK(self->state == HANDLE_OPEN, "state %d", (int)self->state);
     HASH_DELETE(hh, self->exchange->handles.by_bytes, self);
     self->state = HANDLE_OPENING;
     self->opening += 1;
     subscriptions_handle_lost(self);
+}
+
+void handle_reopen(handle_t *self) {
+    lose(self);
     if (!self->closed) {
         errand_start(&self->errand);
     }
@@ -156,10 +164,19 @@ void handles_forgotten(exchange_t *exchange) {
     TAILQ_FOREACH(self, &exchange->handles.all, in_all) {
         if (self->state == HANDLE_OPEN) {
             handle_reopen(self);
-        } else if (self->errand.state == ERRAND_OUT && errand_was_sent(&self->errand)) {
-            errand_cancel(&self->errand); /* what it might bring is a handle of before */
-            errand_start(&self->errand);
         }
+    }
+}
+
+static void end(handle_t *self) {
+    self->restless = clock_us() < self->open_us + SOON_US ? self->restless + 1 : 0;
+    if (self->restless <= 1) {
+        handle_reopen(self);
+        return;
+    }
+    lose(self);
+    if (!self->closed) {
+        errand_start_later(&self->errand);
     }
 }
 
@@ -173,6 +190,6 @@ void handles_ended(exchange_t *exchange, span_t bytes) {
         if (self == NULL) {
             return;
         }
-        handle_reopen(self);
+        end(self);
     }
 }

@@ -29,6 +29,8 @@ struct handle {
     bool closed; /* by the program; kept for subscriptions that are on their way out */
     uint8_t bytes[HANDLE_BYTES];
     uint32_t opening;  /* how often it was begun to open: tells its bytes from earlier ones */
+    uint64_t open_us;  /* when it was opened last */
+    uint32_t restless; /* how often in a row it was ended soon after */
     doran_code_t code; /* FAILED: why */
     char *text;        /* FAILED: the same in words */
     exchange_t *exchange;
@@ -62,9 +64,10 @@ void handle_left(handle_t *self);
 
 /* The server refuses it, or has ended or forgotten it: opens again. Only of one that is OPEN. */
 void handle_reopen(handle_t *self);
-/* All of them were forgotten. */
+/* All of them were forgotten. What was asked is sent again like any request. */
 void handles_forgotten(exchange_t *exchange);
-/* The one with these bytes was ended, if there is one. */
+/* The one with these bytes was ended, if there is one. It is opened again at once, but if that happens again soon,
+   later: a server that has room for fewer handles than we have ends the oldest for each new one. */
 void handles_ended(exchange_t *exchange, span_t bytes);
 
 #endif

@@ -291,6 +291,46 @@ Test(handle, unauthenticated_with_a_fresh_handle_is_the_answer) {
     rooms_destroy(rooms);
 }
 
+/* Forgets us once more before it looks at the second request with a handle. */
+static bool forget_again(rooms_t *self, const fake_request_t *request) {
+    static uint32_t with_handle;
+    with_handle += request->has_handle;
+    if (request->has_handle && with_handle % 2 == 0) {
+        self->mischief = NULL;
+        rooms_forget(self);
+        rooms_follow_number(self);
+        self->server->pongs = true;
+    }
+    return false;
+}
+
+Test(handle, server_that_forgets_twice_is_not_taken_to_have_refused_the_user) {
+    rooms_t *rooms = rooms_new(1);
+    doran_t *client = open_client(rooms->server, (doran_options_t){0});
+    user_t ada = {0};
+    watch_t watch = {0};
+    user_start(&ada, client);
+    LIVE_UNTIL(ada.opened == 1);
+    for (uint32_t i = 0; i < 2; i++) {
+        rooms->server->pongs = false; /* it could tell by these */
+        rooms_forget(rooms);
+        rooms->mischief = forget_again;
+        if (i == 0) {
+            call_for(ada.client, 0, 0);
+            LIVE_UNTIL(completed == 1);
+        } else {
+            watch_start(&watch, ada.client, 0);
+            LIVE_UNTIL(watch.on || watch.ended);
+        }
+        cr_expect_null(rooms->mischief, "it was tried twice");
+    }
+    cr_expect_eq(outcomes[0].code, DORAN_OK);
+    cr_expect_eq(watch.ended, 0);
+    doran_close(&ada.client);
+    doran_close(&client);
+    rooms_destroy(rooms);
+}
+
 Test(handle, refused_subscription_is_on_again_behind_what_it_had) {
     rooms_t *rooms = rooms_new(2);
     doran_t *client = open_client(rooms->server, (doran_options_t){0});
@@ -310,6 +350,31 @@ Test(handle, refused_subscription_is_on_again_behind_what_it_had) {
     rooms_destroy(rooms);
 }
 
+/* Room for one handle only: the older one ends. */
+static bool room_for_one(rooms_t *self, const fake_request_t *request) {
+    if (strcmp(request->kind, "session") == 0 && self->handle_count > 0) {
+        rooms_end_handle(self, 0, true);
+    }
+    return false;
+}
+
+Test(handle, more_users_than_the_server_has_room_for_do_not_open_without_end) {
+    rooms_t *rooms = rooms_new(1);
+    doran_t *client = open_client(rooms->server, (doran_options_t){0});
+    user_t ada = {0}, bob = {0};
+    rooms->mischief = room_for_one;
+    user_start(&ada, client);
+    user_start(&bob, client);
+    LIVE_UNTIL(ada.opened > 0 && bob.opened > 0);
+    live_for(client, rooms, 500);
+    cr_expect_leq(rooms->opens, 8, "%u openings", rooms->opens);
+    LIVE_UNTIL(rooms->opens > 8);
+    doran_close(&ada.client);
+    doran_close(&bob.client);
+    doran_close(&client);
+    rooms_destroy(rooms);
+}
+
 Test(handle, ended_handle_is_opened_again_at_once) {
     rooms_t *rooms = rooms_new(1);
     doran_t *client = open_client(rooms->server, (doran_options_t){0});
@@ -318,7 +383,7 @@ Test(handle, ended_handle_is_opened_again_at_once) {
     user_start(&ada, client);
     watch_start(&watch, ada.client, 0);
     LIVE_UNTIL(watch.on);
-    for (uint32_t i = 1; i <= 5; i++) {
+    for (uint32_t i = 1; i <= 3; i++) {
         rooms_publish(rooms, 0, false);
         rooms_end_handle(rooms, 0, true);
         rooms_publish(rooms, 0, false);

@@ -494,6 +494,33 @@ static void *play(void *argument) {
     return NULL;
 }
 
+/* The first request is refused for now. */
+static bool refuse_first(rooms_t *self, const fake_request_t *request) {
+    self->mischief = NULL;
+    fake_fail(self->server, request->id, STATUS_BUSY, 0);
+    return true;
+}
+
+Test(subscription, waiting_run_wakes_for_what_is_to_be_tried_again) {
+    rooms_t *rooms = rooms_new(1);
+    rooms->server->heartbeat_ms = 60000;
+    rooms->mischief = refuse_first;
+    doran_t *client = open_client(rooms->server, (doran_options_t){0});
+    player_t player = {.rooms = rooms};
+    watch_t watch = {0};
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, play, &player), 0);
+    watch_start(&watch, client, 0);
+    uint64_t begin_us = clock_us();
+    cr_expect_eq(doran_run(client, -1), 1);
+    cr_expect(watch.on);
+    cr_expect_lt(clock_us() - begin_us, 10000000);
+    atomic_store(&player.over, true);
+    pthread_join(thread, NULL);
+    doran_close(&client);
+    rooms_destroy(rooms);
+}
+
 static unsigned inside, inside_most;
 
 static void call_inside(watch_t *self, const doran_event_t *event) {
@@ -600,6 +627,33 @@ Test(subscription, descriptor_tells_of_events_and_of_what_is_to_be_sent) {
 }
 
 /* Many. */
+
+/* A service that is not there, for most topics. */
+static bool refuse_most(rooms_t *self, const fake_request_t *request) {
+    if (request->key[1] == 0) {
+        return false;
+    }
+    fake_fail(self->server, request->id, STATUS_UNREACHABLE, 0);
+    return true;
+}
+
+Test(subscription, those_that_are_refused_for_now_do_not_hold_up_the_others) {
+    enum { MOST = 2 * ERRANDS_OUT_MAX };
+    static watch_t watches[MOST];
+    rooms_t *rooms = rooms_new(1);
+    doran_t *client = open_client(rooms->server, (doran_options_t){0});
+    watch_t watch = {0};
+    rooms->mischief = refuse_most;
+    for (uint32_t i = 0; i < MOST; i++) {
+        watch_start(&watches[i], client, 10 + i);
+    }
+    watch_start(&watch, client, 0);
+    uint64_t begin_us = clock_us();
+    LIVE_UNTIL(watch.on);
+    cr_expect_lt(clock_us() - begin_us, 5000000, "behind the time limit of those before it");
+    doran_close(&client);
+    rooms_destroy(rooms);
+}
 
 static uint32_t out, out_most;
 

@@ -48,6 +48,7 @@ typedef struct entry {
     uint32_t level; /* WAITING: of the list */
     uint32_t tries; /* in a row that failed or got lost; not 0: one message at a time */
     uint64_t due_us;
+    uint64_t since_us; /* when its first row became the first; 0: it was so at the start */
 } entry_t;
 
 struct outbox {
@@ -313,6 +314,7 @@ void outbox_add(outbox_t *self, writer_t *writer, const message_t *message, uint
     span_t row = build(self, entry, message, entry->next, &key);
     writer_put_fresh(writer, store_key_span(&key), row);
     leave(self, entry);
+    entry->since_us = entry->next == entry->acknowledged + 1 ? now_us : entry->since_us;
     entry->next++;
     self->messages[message->from]++;
     self->count++;
@@ -361,6 +363,7 @@ void outbox_acknowledge(outbox_t *self, writer_t *writer, const stream_ack_t *ac
     leave(self, entry);
     if (progress) {
         trim(self, writer, entry, stream->number);
+        entry->since_us = now_us;
     }
     if (ack->failed) {
         entry->sent = entry->acknowledged;
@@ -436,6 +439,19 @@ uint32_t outbox_messages(const outbox_t *self, uint8_t partition) {
 
 uint64_t outbox_count(const outbox_t *self) {
     return self->count;
+}
+
+bool outbox_look(const outbox_t *self, uint8_t from, const kind_t *kind, uint8_t to, outbox_stream_t *stream) {
+    const entry_t *entry = find(self, name_of(from, kind, to));
+    if (entry == NULL || entry->next == entry->acknowledged + 1) {
+        return false;
+    }
+    *stream = (outbox_stream_t){.acknowledged = entry->acknowledged,
+                                .sent = entry->sent,
+                                .last = entry->next - 1,
+                                .tries = entry->tries,
+                                .since_us = entry->since_us};
+    return true;
 }
 
 void outbox_check(const outbox_t *self) {

@@ -60,6 +60,14 @@ uint64_t outbox_due_us(const outbox_t *self);
 /* Rows of a partition; of all. */
 uint32_t outbox_messages(const outbox_t *self, uint8_t partition);
 uint64_t outbox_count(const outbox_t *self);
+/* A stream that has rows, for people to look at. */
+typedef struct outbox_stream {
+    uint64_t acknowledged, sent, last; /* numbers: consumed, under way, and written up to these */
+    uint32_t tries;                    /* of the first row, in a row that failed or got lost */
+    uint64_t since_us;                 /* when its first row became the first; 0: before outbox_open */
+} outbox_stream_t;
+/* False: it has none. */
+bool outbox_look(const outbox_t *self, uint8_t from, const kind_t *kind, uint8_t to, outbox_stream_t *stream);
 /* CHECKs the invariants; for tests. */
 void outbox_check(const outbox_t *self);
 

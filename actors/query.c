@@ -340,24 +340,9 @@ static void pack_row(const query_t *query, span_t key, const look_t *look, const
     }
 }
 
-/* Containers inside one another. */
-static uint32_t depth_of(const tape_t *tape) {
-    uint32_t ends[DEPTH_MAX], depth = 0, deepest = 0;
-    for (uint32_t i = 0; i < tape->count; i++) {
-        while (depth > 0 && ends[depth - 1] <= i) {
-            depth--;
-        }
-        if (tape->tokens[i].type == TOKEN_ARRAY || tape->tokens[i].type == TOKEN_MAP) {
-            ends[depth++] = tape->tokens[i].next;
-            deepest = depth > deepest ? depth : deepest;
-        }
-    }
-    return deepest;
-}
-
 /* Could an asker read an answer with this state? */
 static bool state_travels(const tape_t *tape) {
-    return ROW_VALUES + 1 + tape->count <= VALUES_MAX && FRAME_DEPTH + depth_of(tape) <= DEPTH_MAX;
+    return ROW_VALUES + 1 + tape->count <= VALUES_MAX && FRAME_DEPTH + tape_depth(tape) <= DEPTH_MAX;
 }
 
 /* False: there is no room, and the page is as before. A row that is alone fits at least without its state. */

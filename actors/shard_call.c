@@ -5,6 +5,7 @@
  *   expired? ─► list or show? ─► kept answer? ─► run ─► keep the answer ─► effect
  */
 #include "actors/effect.h"
+#include "actors/query_rows.h"
 #include "actors/runtime.h"
 #include "actors/shard_inside.h"
 #include "actors/verify.h"
@@ -97,18 +98,69 @@ static void handle_list(shard_t *self, const request_t *request) {
     answer_body(self, request, ENVELOPE_REPLY, pack_bytes(&pack));
 }
 
-/* verify and rebuild of the broker's kind */
-static void handle_verify(shard_t *self, const request_t *request, bool rebuild) {
-    void *asked;
+/* Queries of the broker's kind */
+
+static status_t look_through(shard_t *self, const verify_request_t *asked, bool rebuild, pack_t *reply) {
     verify_t verify = {.view = &self->view,
                        .writer = rebuild ? &self->writer : NULL,
                        .tape = &self->tape,
                        .kind_of = self->options.kind_of,
                        .place = {.shard = self->options.id, .shards = self->options.count}};
-    status_t status = rebuild && shard_full(self) ? STATUS_BUSY : shard_decode(self, request, &asked);
+    return verify_slice(&verify, asked, reply);
+}
+
+static status_t answer_verify(shard_t *self, const void *asked, pack_t *reply) {
+    return look_through(self, asked, false, reply);
+}
+
+static status_t answer_rebuild(shard_t *self, const void *asked, pack_t *reply) {
+    return look_through(self, asked, true, reply);
+}
+
+static query_rows_t rows_of(shard_t *self) {
+    return (query_rows_t){.view = &self->view,
+                          .outbox = self->outbox,
+                          .tape = &self->tape,
+                          .kind_of = self->options.kind_of,
+                          .place = {.shard = self->options.id, .shards = self->options.count},
+                          .now_us = self->now_us};
+}
+
+static status_t answer_timers(shard_t *self, const void *asked, pack_t *reply) {
+    query_rows_t rows = rows_of(self);
+    return query_timers(&rows, asked, reply);
+}
+
+static status_t answer_streams(shard_t *self, const void *asked, pack_t *reply) {
+    query_rows_t rows = rows_of(self);
+    return query_streams(&rows, asked, reply);
+}
+
+static status_t answer_dead_letters(shard_t *self, const void *asked, pack_t *reply) {
+    query_rows_t rows = rows_of(self);
+    return query_dead_letters(&rows, asked, reply);
+}
+
+static const struct own_query {
+    size_t reply_bytes; /* enough for any reply */
+    status_t (*answer)(shard_t *self, const void *asked, pack_t *reply);
+} own_queries[METHOD_broker_COUNT] = {
+    [METHOD_broker_verify] = {VERIFY_REPLY_BYTES, answer_verify},
+    [METHOD_broker_rebuild] = {VERIFY_REPLY_BYTES, answer_rebuild},
+    [METHOD_broker_timers] = {QUERY_ROWS_REPLY_BYTES, answer_timers},
+    [METHOD_broker_streams] = {QUERY_ROWS_REPLY_BYTES, answer_streams},
+    [METHOD_broker_dead_letters] = {QUERY_ROWS_REPLY_BYTES, answer_dead_letters},
+};
+
+static void handle_own_query(shard_t *self, const request_t *request) {
+    const struct own_query *query = &own_queries[request->method - kinds[KIND_broker].methods];
+    void *asked;
+    bool full = method_writes(request->method) && shard_full(self);
+    CHECK(query->answer != NULL, "the broker answers %s itself", request->method->name);
+    status_t status = full ? STATUS_BUSY : shard_decode(self, request, &asked);
     if (status == STATUS_OK) {
-        pack_t pack = pack_into(turn_alloc(&self->turn, VERIFY_REPLY_BYTES), VERIFY_REPLY_BYTES);
-        status = verify_slice(&verify, asked, &pack);
+        pack_t pack = pack_into(turn_alloc(&self->turn, query->reply_bytes), query->reply_bytes);
+        status = query->answer(self, asked, &pack);
         if (status == STATUS_OK) {
             answer_body(self, request, ENVELOPE_REPLY, pack_bytes(&pack));
             return;
@@ -243,7 +295,7 @@ void shard_call(shard_t *self, const request_t *request) {
         return;
     }
     if (request->kind == &kinds[KIND_broker] && (method->flags & QUERY) != 0) {
-        handle_verify(self, request, method == &kinds[KIND_broker].methods[METHOD_broker_rebuild]);
+        handle_own_query(self, request);
         return;
     }
     store_key_head(&head, request->partition, span_text(request->kind->name), request->key);

@@ -335,6 +335,20 @@ span_t tape_raw(const tape_t *self, uint32_t index) {
     return span_of(self->input.ptr + token->begin, end - token->begin);
 }
 
+uint32_t tape_depth(const tape_t *self) {
+    uint32_t ends[DEPTH_MAX], depth = 0, deepest = 0; /* of the containers around token i */
+    for (uint32_t i = 0; i < self->count; i++) {
+        while (depth > 0 && ends[depth - 1] <= i) {
+            depth--;
+        }
+        if (self->tokens[i].type == TOKEN_ARRAY || self->tokens[i].type == TOKEN_MAP) {
+            ends[depth++] = self->tokens[i].next;
+            deepest = depth > deepest ? depth : deepest;
+        }
+    }
+    return deepest;
+}
+
 uint32_t tape_find(const tape_t *self, uint32_t map, const char *key) {
     CHECK(map < self->count && self->tokens[map].type == TOKEN_MAP, "no map at %u of %u", map, self->count);
     span_t name = span_text(key);

@@ -69,6 +69,8 @@ span_t tape_raw(const tape_t *self, uint32_t index);
 static inline span_t token_span(const token_t *token) {
     return span_of(token->ptr, token->len);
 }
+/* How many containers lie inside one another; 0 for a value that is none. */
+uint32_t tape_depth(const tape_t *self);
 /* Index of the value under this key in the map at `map`, or 0 (which is never a value of a map) if absent. */
 uint32_t tape_find(const tape_t *self, uint32_t map, const char *key);
 

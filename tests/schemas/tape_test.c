@@ -375,3 +375,15 @@ Test(tape, the_head_of_an_array_is_taken_in_each_form) {
         cr_assert(rest.len == len && count == 99, "%s", refused[i]);
     }
 }
+
+Test(tape, depth_counts_containers_inside_one_another) {
+    static const struct {
+        const char *hex;
+        uint32_t depth;
+    } cases[] = {{"c0", 0}, {"90", 1}, {"9390 90 9190", 3}, {"82a16181a162 9101a16390", 3}, {"929101 91 9102", 3}};
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        tape_t tape;
+        cr_assert_eq(read_hex(&tape, cases[i].hex), STATUS_OK);
+        cr_assert_eq(tape_depth(&tape), cases[i].depth, "%s", cases[i].hex);
+    }
+}

@@ -6,9 +6,12 @@
  *   ───────────┼─────────────┼───────────────┼──►
  *    rows gone │  under way  │    waiting    │
  *
- * and is in at most one of these lists: idle (nothing but its marks; leaves memory when others need the room), ready
- * (may send now), or one list for each length of waiting, in which the first is due first. What is sent again goes out
- * from the oldest on, one message at a time until one is consumed.
+ * and is in one of these lists: idle (nothing but its marks; leaves memory when others need the room), ready (may send
+ * now), one list for each length of waiting, in which the first is due first, or stopped. What is sent again goes out
+ * from the oldest on: one message, then twice as many each time that some are consumed.
+ *
+ * A row that is damaged or missing stops its stream there, and only that: nothing is skipped, what is sent from here on
+ * waits behind it.
  */
 #include "actors/outbox.h"
 
@@ -32,7 +35,10 @@ enum {
 
 #define ROW_BYTES_MAX (CELL_HEADER_BYTES + MESSAGE_OVERHEAD_BYTES + CHAIN_BYTES_MAX + KEY_BYTES_MAX + VALUE_BYTES_MAX)
 
-typedef enum place { PLACE_IDLE, PLACE_READY, PLACE_WAITING } place_t;
+typedef enum place { PLACE_IDLE, PLACE_READY, PLACE_WAITING, PLACE_STOPPED } place_t;
+
+#define NO_STOP UINT64_MAX
+#define NO_MARK UINT64_MAX
 
 typedef struct name {
     const kind_t *kind;
@@ -44,9 +50,11 @@ typedef struct entry {
     UT_hash_handle hh;
     struct entry *prev, *next_entry;
     uint64_t acknowledged, sent, next;
+    uint64_t stop; /* the row that is damaged or missing, or NO_STOP */
     place_t place;
-    uint32_t level; /* WAITING: of the list */
-    uint32_t tries; /* in a row that failed or got lost; not 0: one message at a time */
+    uint32_t level;  /* WAITING: of the list */
+    uint32_t tries;  /* in a row that failed or got lost */
+    uint32_t window; /* messages that may be under way */
     uint64_t due_us;
     uint64_t since_us; /* when its first row became the first; 0: it was so at the start */
 } entry_t;
@@ -55,7 +63,7 @@ struct outbox {
     outbox_options_t options;
     uint8_t folder[FOLDER_ID_BYTES];
     entry_t *by_name;
-    entry_t *idle, *ready, *waiting[WAIT_LEVELS];
+    entry_t *idle, *ready, *stopped, *waiting[WAIT_LEVELS];
     uint32_t streams;
     uint32_t messages[PARTITIONS];
     uint64_t count;
@@ -76,6 +84,8 @@ static entry_t **list_of(outbox_t *self, const entry_t *entry) {
         return &self->ready;
     case PLACE_WAITING:
         return &self->waiting[entry->level];
+    case PLACE_STOPPED:
+        return &self->stopped;
     }
     return NULL;
 }
@@ -99,9 +109,15 @@ static void rest(outbox_t *self, entry_t *entry, uint32_t level, uint64_t now_us
 
 /* The last number that may be under way now. */
 static uint64_t window_end(const entry_t *entry) {
-    uint64_t window = entry->tries > 0 ? 1 : STREAM_WINDOW;
-    uint64_t end = entry->acknowledged + window;
-    return end < entry->next - 1 ? end : entry->next - 1;
+    uint64_t end = entry->acknowledged + entry->window;
+    uint64_t last = entry->next - 1 < entry->stop ? entry->next - 1 : entry->stop - 1;
+    return end < last ? end : last;
+}
+
+/* What is under way counts for nothing: begin again from the oldest. */
+static void begin_again(entry_t *entry) {
+    entry->sent = entry->acknowledged;
+    entry->window = 1;
 }
 
 /* Puts an entry that is in no list where it belongs. */
@@ -111,7 +127,7 @@ static void settle(outbox_t *self, entry_t *entry, uint64_t now_us) {
     } else if (entry->acknowledged < entry->sent) {
         rest(self, entry, LEVEL_OF_SILENCE + entry->tries, now_us);
     } else {
-        enter(self, entry, PLACE_IDLE);
+        enter(self, entry, entry->next == entry->acknowledged + 1 ? PLACE_IDLE : PLACE_STOPPED);
     }
 }
 
@@ -139,6 +155,7 @@ static entry_t *find(const outbox_t *self, name_t name) {
     return entry;
 }
 
+/* NO_MARK: it is damaged. */
 static status_t read_mark(const outbox_t *self, name_t name, uint64_t *acknowledged) {
     store_key_t key;
     span_t value;
@@ -149,44 +166,105 @@ static status_t read_mark(const outbox_t *self, name_t name, uint64_t *acknowled
         *acknowledged = 0;
         return status;
     }
-    if (!cell_open(&cell, store_key_span(&key), value) || cell.body.len != sizeof *acknowledged) {
-        return STATUS_INTERNAL;
-    }
-    *acknowledged = little_endian_get_u64(cell.body.ptr);
+    bool whole = cell_open(&cell, store_key_span(&key), value) && cell.body.len == sizeof *acknowledged;
+    *acknowledged = whole ? little_endian_get_u64(cell.body.ptr) : NO_MARK;
     return STATUS_OK;
 }
 
-/* The stream of this name, from its mark if it is not in memory: then it has no rows. */
-static status_t entry_of(outbox_t *self, name_t name, entry_t **found) {
-    entry_t *entry = find(self, name);
-    if (entry != NULL) {
-        *found = entry;
-        return STATUS_OK;
-    }
-    uint64_t acknowledged;
-    status_t status = read_mark(self, name, &acknowledged);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    if (self->streams >= self->options.streams_max && self->idle != NULL) {
-        forget(self, self->idle);
-    }
-    entry = calloc(1, sizeof *entry);
+static entry_t *entry_new(outbox_t *self, name_t name, uint64_t acknowledged) {
+    entry_t *entry = calloc(1, sizeof *entry);
     CHECK(entry != NULL, "out of memory");
     entry->name = name;
     entry->acknowledged = entry->sent = acknowledged;
     entry->next = acknowledged + 1;
+    entry->stop = NO_STOP;
+    entry->window = STREAM_WINDOW;
     HASH_ADD(hh, self->by_name, name, sizeof entry->name, entry);
     self->streams++;
     enter(self, entry, PLACE_IDLE);
+    return entry;
+}
+
+/* The stream of this name, from its mark if it is not in memory: then it has no rows. None leaves memory here, since a
+   turn may be about to use it. */
+static status_t entry_of(outbox_t *self, name_t name, entry_t **found) {
+    uint64_t acknowledged;
+    entry_t *entry = find(self, name);
+    if (entry == NULL) {
+        status_t status = read_mark(self, name, &acknowledged);
+        if (status != STATUS_OK || acknowledged == NO_MARK) {
+            return STATUS_INTERNAL;
+        }
+        entry = entry_new(self, name, acknowledged);
+    }
     *found = entry;
     return STATUS_OK;
 }
 
+static void make_room(outbox_t *self) {
+    while (self->streams > self->options.streams_max && self->idle != NULL) {
+        forget(self, self->idle);
+    }
+}
+
+/* Damage. */
+
+static void tell(const outbox_t *self, uint8_t from, span_t kind, uint8_t to, uint64_t number, const char *what) {
+    char text[256];
+    snprintf(text, sizeof text, "message %llu from partition %u to partition %u of this kind: %s",
+             (unsigned long long)number, from, to, what);
+    if (self->options.tell != NULL) {
+        self->options.tell(kind, (span_t){0}, text);
+    }
+}
+
+static void stop(const outbox_t *self, entry_t *entry, uint64_t number, const char *what) {
+    if (number < entry->stop) {
+        entry->stop = number;
+        tell(self, entry->name.from, kind_name(entry), entry->name.to, number, what);
+    }
+}
+
 /* Life. */
 
-/* One row that was found at the start. */
-static status_t load_row(outbox_t *self, span_t key) {
+/* The stream of a row that was found at the start. Rows and mark change together, so that where the mark is damaged the
+   first row tells it; whoever receives the stream knows it, too. */
+static status_t entry_of_row(outbox_t *self, name_t name, uint64_t number, entry_t **found) {
+    uint64_t acknowledged;
+    *found = find(self, name);
+    if (*found != NULL) {
+        return STATUS_OK;
+    }
+    status_t status = read_mark(self, name, &acknowledged);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (acknowledged == NO_MARK) {
+        acknowledged = number - 1;
+        tell(self, name.from, span_text(name.kind->name), name.to, number, "the mark before it is damaged");
+    }
+    *found = entry_new(self, name, acknowledged);
+    return STATUS_OK;
+}
+
+static void load_number(outbox_t *self, entry_t *entry, uint64_t number) {
+    if (number < entry->next) {
+        tell(self, entry->name.from, kind_name(entry), entry->name.to, number, "it is there though it was consumed");
+        return;
+    }
+    if (number > entry->next) {
+        stop(self, entry, entry->next, "it is missing, and its stream stops there");
+    }
+    uint64_t count = number + 1 - entry->next;
+    entry->next += count;
+    self->messages[entry->name.from] += (uint32_t)count;
+    self->count += count;
+    leave(self, entry);
+    settle(self, entry, 0);
+}
+
+/* One row that was found at the start. Those of a kind that nobody knows stay where they are: `last` is the last. */
+static status_t load_row(outbox_t *self, span_t key, store_key_t *last) {
     uint8_t from, to;
     span_t kind_text;
     uint64_t number;
@@ -194,21 +272,15 @@ static status_t load_row(outbox_t *self, span_t key) {
     store_key_outbox_parts(key, &from, &kind_text, &to, &number);
     const kind_t *kind = self->options.kind_of(kind_text);
     if (kind == NULL) {
-        return STATUS_INTERNAL;
+        tell(self, from, kind_text, to, number, "there is no such kind, so its stream stops there");
+        store_key_outbox(last, from, kind_text, to, UINT64_MAX);
+        return STATUS_OK;
     }
-    status_t status = entry_of(self, name_of(from, kind, to), &entry);
-    if (status != STATUS_OK) {
-        return status;
+    status_t status = entry_of_row(self, name_of(from, kind, to), number, &entry);
+    if (status == STATUS_OK) {
+        load_number(self, entry, number);
     }
-    if (number != entry->next) {
-        return STATUS_INTERNAL;
-    }
-    entry->next++;
-    self->messages[from]++;
-    self->count++;
-    leave(self, entry);
-    settle(self, entry, 0);
-    return STATUS_OK;
+    return status;
 }
 
 /* The mark of a stream is read while the rows are walked, so the walk goes on behind the last key each time. */
@@ -226,11 +298,11 @@ static status_t load_partition(outbox_t *self, uint8_t partition) {
         CHECK(key.len < sizeof at.bytes, "%zu bytes", key.len);
         at.len = key.len;
         memcpy(at.bytes, key.ptr, key.len);
-        status_t status = load_row(self, store_key_span(&at));
+        from = at;
+        status_t status = load_row(self, store_key_span(&at), &from);
         if (status != STATUS_OK) {
             return status;
         }
-        from = at;
         from.bytes[from.len++] = 0;
     }
 }
@@ -276,6 +348,9 @@ static void send_row(batch_t *batch, span_t message) {
 
 status_t outbox_prepare(outbox_t *self, uint8_t from, const kind_t *kind, span_t key) {
     entry_t *entry;
+    if (!address_key_valid(key)) {
+        return STATUS_INVALID_ADDRESS;
+    }
     uint8_t to = address_partition(span_text(kind->name), key);
     return entry_of(self, name_of(from, kind, to), &entry);
 }
@@ -313,7 +388,6 @@ void outbox_add(outbox_t *self, writer_t *writer, const message_t *message, uint
     CHECK(entry != NULL, "nobody prepared a message to %s", message->kind->name);
     span_t row = build(self, entry, message, entry->next, &key);
     writer_put_fresh(writer, store_key_span(&key), row);
-    leave(self, entry);
     entry->since_us = entry->next == entry->acknowledged + 1 ? now_us : entry->since_us;
     entry->next++;
     self->messages[message->from]++;
@@ -322,7 +396,10 @@ void outbox_add(outbox_t *self, writer_t *writer, const message_t *message, uint
         entry->sent++;
         send_row(writer->batch, span_of(row.ptr + CELL_HEADER_BYTES, row.len - CELL_HEADER_BYTES));
     }
-    settle(self, entry, now_us);
+    if (entry->place != PLACE_WAITING) { /* else it goes on waiting: for the answer to those before, or to try again */
+        leave(self, entry);
+        settle(self, entry, now_us);
+    }
 }
 
 static void write_mark(outbox_t *self, writer_t *writer, const entry_t *entry) {
@@ -344,7 +421,9 @@ static void trim(outbox_t *self, writer_t *writer, entry_t *entry, uint64_t thro
     self->count -= count;
     entry->acknowledged = through;
     entry->sent = entry->sent < through ? through : entry->sent;
+    entry->stop = entry->stop <= through ? NO_STOP : entry->stop; /* it had been sent before it was damaged */
     entry->tries = 0;
+    entry->window = 2 * entry->window < STREAM_WINDOW ? 2 * entry->window : STREAM_WINDOW;
     write_mark(self, writer, entry);
 }
 
@@ -365,8 +444,8 @@ void outbox_acknowledge(outbox_t *self, writer_t *writer, const stream_ack_t *ac
         trim(self, writer, entry, stream->number);
         entry->since_us = now_us;
     }
-    if (ack->failed) {
-        entry->sent = entry->acknowledged;
+    if (ack->failed && entry->next > entry->acknowledged + 1) {
+        begin_again(entry);
         rest(self, entry, entry->tries++, now_us);
     } else {
         settle(self, entry, now_us);
@@ -380,7 +459,7 @@ static void expire(outbox_t *self, uint64_t now_us) {
             entry_t *entry = self->waiting[level];
             leave(self, entry);
             entry->tries += entry->sent > entry->acknowledged; /* silence; else it failed, and was counted */
-            entry->sent = entry->acknowledged;
+            begin_again(entry);
             enter(self, entry, PLACE_READY);
         }
     }
@@ -390,9 +469,9 @@ static bool has_room(const batch_t *batch) {
     return batch->effects_bytes + TURN_EFFECTS_BYTES_MAX + ROW_BYTES_MAX <= BATCH_EFFECTS_BYTES;
 }
 
-/* Sends the rows of one stream that its window allows. */
-static status_t send_rows(outbox_t *self, entry_t *entry, batch_t *batch) {
-    store_key_t from, to;
+/* Sends the rows of one stream that its window allows. They are dense by promise, so what is not there is damage. */
+static void send_rows(outbox_t *self, entry_t *entry, batch_t *batch) {
+    store_key_t from, to, expected;
     span_t key, value;
     view_walk_t walk;
     cell_t cell;
@@ -401,27 +480,26 @@ static status_t send_rows(outbox_t *self, entry_t *entry, batch_t *batch) {
     store_key_outbox(&to, entry->name.from, kind_name(entry), entry->name.to, end + 1);
     view_walk_start(&walk, self->options.view, store_key_span(&from), store_key_span(&to));
     while (entry->sent < end && has_room(batch)) {
-        if (!view_walk_next(&walk, &key, &value) || !cell_open(&cell, key, value)) {
-            return STATUS_INTERNAL; /* dense by promise, so this is damage */
+        store_key_outbox(&expected, entry->name.from, kind_name(entry), entry->name.to, entry->sent + 1);
+        if (!view_walk_next(&walk, &key, &value) || !span_equal(key, store_key_span(&expected)) ||
+            !cell_open(&cell, key, value)) {
+            stop(self, entry, entry->sent + 1, "it is damaged, and its stream stops there");
+            return;
         }
         send_row(batch, cell.body);
         entry->sent++;
     }
-    return STATUS_OK;
 }
 
-status_t outbox_pump(outbox_t *self, batch_t *batch, uint64_t now_us) {
+void outbox_pump(outbox_t *self, batch_t *batch, uint64_t now_us) {
+    make_room(self);
     expire(self, now_us);
     while (self->ready != NULL && has_room(batch)) {
         entry_t *entry = self->ready;
-        status_t status = send_rows(self, entry, batch);
-        if (status != STATUS_OK) {
-            return status;
-        }
+        send_rows(self, entry, batch);
         leave(self, entry);
         settle(self, entry, now_us);
     }
-    return STATUS_OK;
 }
 
 uint64_t outbox_due_us(const outbox_t *self) {
@@ -461,7 +539,8 @@ void outbox_check(const outbox_t *self) {
               (unsigned long long)entry->acknowledged, (unsigned long long)entry->sent,
               (unsigned long long)entry->next);
         CHECK(entry->sent - entry->acknowledged <= STREAM_WINDOW, "more under way than the window");
-        CHECK(entry->place != PLACE_IDLE || entry->next == entry->acknowledged + 1, "rows of an idle stream");
+        CHECK((entry->place == PLACE_IDLE) == (entry->next == entry->acknowledged + 1), "rows of an idle stream");
+        CHECK(entry->sent < entry->stop, "sent from %llu on", (unsigned long long)entry->stop);
         count += entry->next - 1 - entry->acknowledged;
     }
     CHECK(count == self->count, "%llu rows, %llu counted", (unsigned long long)count, (unsigned long long)self->count);

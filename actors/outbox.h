@@ -8,8 +8,9 @@
  *                    outbox_pump ────────┘ rows that waited for the window, or to which there was no answer for long
  *
  * At most STREAM_WINDOW messages of a stream are under way, one while it is in trouble. Everything under way may be
- * lost or come twice; the receiver takes each number once, in order. In memory stands a table of streams, read again
- * from the rows at the start. Owned by a shard.
+ * lost or come twice; the receiver takes each number once, in order. A row that is damaged or missing stops its stream
+ * there, and that is told; all others go on. In memory stands a table of streams, read again from the rows at the
+ * start. Owned by a shard.
  */
 #ifndef DORAN_ACTORS_OUTBOX_H
 #define DORAN_ACTORS_OUTBOX_H
@@ -25,8 +26,9 @@ typedef struct outbox_options {
     const view_t *view;                    /* borrowed for life */
     const uint8_t *folder;                 /* FOLDER_ID_BYTES, copied */
     uint16_t shard, shards;                /* partitions p with p modulo shards == shard */
-    uint32_t streams_max;                  /* in memory, but for those that have messages under way */
+    uint32_t streams_max;                  /* in memory between batches, but for those that have messages */
     const kind_t *(*kind_of)(span_t name); /* as in schema.h */
+    void (*tell)(span_t kind, span_t key, const char *what); /* of damage; key is absent; NULL: nobody asks */
 } outbox_options_t;
 
 typedef struct message { /* to be sent; spans are borrowed for the call */
@@ -43,18 +45,19 @@ typedef struct message { /* to be sent; spans are borrowed for the call */
 /* An encoded message, at most: what surrounds key and body is its stream and chain. */
 #define MESSAGE_OVERHEAD_BYTES (ENVELOPE_OVERHEAD_BYTES + KIND_BYTES_MAX + METHOD_BYTES_MAX + KEY_BYTES_MAX + 128)
 
-/* Reads which streams have rows. INTERNAL: the store cannot be read, or a row is damaged. */
+/* Reads which streams have rows. INTERNAL: the store cannot be read. */
 MUST_USE status_t outbox_open(const outbox_options_t *options, outbox_t **outbox);
 void outbox_close(outbox_t **self_p);
 
-/* Learns where the stream to this actor stands, so that outbox_add cannot fail. INTERNAL: that cannot be read. */
+/* Learns where the stream to this actor stands, so that outbox_add cannot fail before the next outbox_pump. INTERNAL:
+   that cannot be read. INVALID_ADDRESS: that is no key. */
 MUST_USE status_t outbox_prepare(outbox_t *self, uint8_t from, const kind_t *kind, span_t key);
 /* Writes the row, and the effect if the window has room. */
 void outbox_add(outbox_t *self, writer_t *writer, const message_t *message, uint64_t now_us);
 /* A stream of ours was consumed so far: its rows go, and more may be sent. Not inside a turn. */
 void outbox_acknowledge(outbox_t *self, writer_t *writer, const stream_ack_t *ack, uint64_t now_us);
-/* Sends what may be sent now, as far as the batch has room. INTERNAL as above. */
-MUST_USE status_t outbox_pump(outbox_t *self, batch_t *batch, uint64_t now_us);
+/* Sends what may be sent now, as far as the batch has room. Not inside a turn. */
+void outbox_pump(outbox_t *self, batch_t *batch, uint64_t now_us);
 /* When outbox_pump will have something to do: 0 now, UINT64_MAX not before something else happens. */
 uint64_t outbox_due_us(const outbox_t *self);
 /* Rows of a partition; of all. */

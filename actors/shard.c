@@ -116,7 +116,8 @@ static status_t open_outbox(shard_t *self) {
                                                       .shard = self->options.id,
                                                       .shards = self->options.count,
                                                       .streams_max = STREAMS_MAX,
-                                                      .kind_of = self->options.kind_of},
+                                                      .kind_of = self->options.kind_of,
+                                                      .tell = self->options.tell},
                                   &self->outbox);
     self->turn.parts.outbox = self->outbox;
     return status;
@@ -181,7 +182,7 @@ status_t shard_step(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t uni
         handle(self, next_request(self, batch));
     }
     if (status == STATUS_OK) {
-        status = outbox_pump(self->outbox, batch, now_us);
+        outbox_pump(self->outbox, batch, now_us);
         consumed_tell(self->consumed, batch);
     }
     batch_close(self, batch);

@@ -2,7 +2,9 @@
 /* The table of works. */
 #include "actors/work.h"
 
-const work_t *const works[] = {NULL};
+extern const work_t work_user_statistics;
+
+const work_t *const works[] = {&work_user_statistics, NULL};
 
 const work_t *work_find(span_t name) {
     for (const work_t *const *work = works; *work != NULL; work++) {

@@ -1,12 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * user: an account. The e-mail is kept in lower case; whether it is used by another account is for the e-mail's own
- * actor to say.
+ * user: an account. Its e-mail is kept in lower case, and claimed before it is written anywhere:
+ *
+ *   create, update {email} ──claim──► email/HASH ──claimed──► the record, and the answer to who asked; ──release──► the
+ *                                          └──────refused──► conflict                     old email
+ *
+ * What is to be done travels with the claim and comes back with its answer, so an account that is not made yet is not
+ * there at all. One that is there and changes its e-mail has a row `claim` until then: the HASH.
+ *
+ * The rows `session/KEY` are the login sessions that may be: those that it vouched for and that have not ended.
  */
 #include <ctype.h>
+#include <sodium.h>
 
 #include "actors/kind.h"
 #include "actors/turn.h"
+#include "storage/little_endian.h"
+
+enum {
+    EMAIL_HASH_BYTES = 16,
+    EMAIL_KEY_BYTES = 2 * EMAIL_HASH_BYTES,
+    SESSIONS_MAX = 50, /* of one user; the oldest ends for one more */
+    TIME_BYTES = 8,
+};
+static_assert((int)SESSIONS_MAX < (int)TURN_SENDS_MAX, "a turn can end them all");
+
+#define CLAIM_BYTES_MAX KIB(8) /* of what is to be done */
+#define CLAIM "claim"
+#define SESSION "session/"
+#define SESSION_AFTER "session0" /* behind all of them */
 
 /* One @ with something before it and a dot-separated name behind it, and nothing that a mail header could trip over. */
 static bool email_plausible(span_t email) {
@@ -39,6 +61,53 @@ static status_t email_normalised(turn_t *turn, span_t email, span_t *normalised)
     return STATUS_OK;
 }
 
+/* The account and its e-mail */
+
+/* Key of the e-mail's actor. */
+static span_t email_key(turn_t *turn, span_t email) {
+    uint8_t hash[KEYED_HASH_BYTES];
+    char *key = turn_alloc(turn, EMAIL_KEY_BYTES + 1);
+    turn_keyed_hash(turn, "email", email, hash);
+    sodium_bin2hex(key, EMAIL_KEY_BYTES + 1, hash, EMAIL_HASH_BYTES);
+    return span_of(key, EMAIL_KEY_BYTES);
+}
+
+static span_t packed(turn_t *turn, const record_t *record, const void *in) {
+    pack_t pack = pack_into(turn_alloc(turn, CLAIM_BYTES_MAX), CLAIM_BYTES_MAX);
+    record_encode(record, in, &pack);
+    CHECK(pack_ok(&pack), "a %s of more than %zu bytes", record->name, CLAIM_BYTES_MAX);
+    return pack_bytes(&pack);
+}
+
+static status_t send_claim(turn_t *turn, span_t email, user_claim_t *claim) {
+    FIELD_SET(user_claim, claim, user, turn_key(turn));
+    FIELD_SET(user_claim, claim, hold, turn_hold(turn));
+    return turn_send(turn, &kinds[KIND_email], email_key(turn, email), METHOD_email_claim, claim);
+}
+
+static status_t release(turn_t *turn, span_t email) {
+    email_release_t released = {0};
+    FIELD_SET(email_release, &released, user, turn_key(turn));
+    return turn_send(turn, &kinds[KIND_email], email_key(turn, email), METHOD_email_release, &released);
+}
+
+/* The key of the e-mail that is being changed to; absent: none is. */
+static status_t under_way(turn_t *turn, span_t *key) {
+    return turn_get(turn, span_text(CLAIM), key);
+}
+
+/* A claim that is not needed, unless it is what the account has, or is about to have. */
+static status_t give_back(turn_t *turn, const user_t *user, span_t email) {
+    span_t key;
+    status_t status = under_way(turn, &key);
+    if (status != STATUS_OK || span_equal(user->email, email) || span_equal(key, email_key(turn, email))) {
+        return status;
+    }
+    return release(turn, email);
+}
+
+/* Answers */
+
 static void view_of(const turn_t *turn, const user_t *user, user_view_t *view) {
     *view = (user_view_t){0};
     FIELD_SET(user_view, view, id, turn_key(turn));
@@ -51,75 +120,298 @@ static void view_of(const turn_t *turn, const user_t *user, user_view_t *view) {
     FIELD_COPY(user_view, view, user, user, info);
     FIELD_COPY(user_view, view, user, user, status);
     FIELD_COPY(user_view, view, user, user, status_reason);
+    FIELD_SET(user_view, view, role, FIELD_OR(user, user, role, person_role_USER));
     FIELD_COPY(user_view, view, user, user, created_at);
     FIELD_COPY(user_view, view, user, user, updated_at);
 }
 
-static status_t reply_changed(turn_t *turn) {
+/* What others see. */
+static void brief_view_of(const turn_t *turn, const user_t *user, user_view_t *view) {
+    *view = (user_view_t){0};
+    FIELD_SET(user_view, view, id, turn_key(turn));
+    FIELD_COPY(user_view, view, user, user, name);
+    FIELD_COPY(user_view, view, user, user, picture);
+}
+
+static user_changed_t changed_of(const turn_t *turn) {
     user_changed_t changed = {0};
     FIELD_SET(user_changed, &changed, id, turn_key(turn));
     FIELD_SET(user_changed, &changed, version, turn_version(turn));
-    return turn_reply(turn, &changed);
+    return changed;
 }
 
+/* Stores and answers. */
+static status_t change(turn_t *turn, user_t *user) {
+    FIELD_SET(user, user, updated_at, turn_now(turn));
+    status_t status = turn_state(turn, user);
+    user_changed_t changed = changed_of(turn);
+    return status == STATUS_OK ? turn_reply(turn, &changed) : status;
+}
+
+/* A key without a person may do what it may call. */
+static bool is_own_or_admin(const turn_t *turn) {
+    span_t user = turn_user(turn);
+    return user.ptr == NULL || (turn_roles(turn) & ROLE_ADMIN) != 0 || span_equal(user, turn_key(turn));
+}
+
+/* Sign-up */
+
 static status_t create(turn_t *turn, const void *state, const void *request) {
-    const user_create_t *asked = request;
-    user_t user = {0};
-    user_view_t view;
+    user_create_t asked = *(const user_create_t *)request;
+    user_claim_t claim = {0};
     span_t email;
     (void)state;
-    status_t status = email_normalised(turn, asked->email, &email);
+    status_t status = email_normalised(turn, asked.email, &email);
     if (status != STATUS_OK) {
         return status;
     }
-    FIELD_SET(user, &user, email, email);
-    FIELD_SET(user, &user, name, asked->name);
-    FIELD_COPY(user, &user, user_create, asked, first_name);
-    FIELD_COPY(user, &user, user_create, asked, last_name);
-    FIELD_COPY(user, &user, user_create, asked, picture);
-    FIELD_COPY(user, &user, user_create, asked, info);
-    FIELD_SET(user, &user, status, user_status_ACTIVE);
-    FIELD_SET(user, &user, created_at, turn_now(turn));
-    FIELD_SET(user, &user, updated_at, turn_now(turn));
-    status = turn_state(turn, &user);
+    FIELD_SET(user_create, &asked, email, email);
+    FIELD_SET(user_claim, &claim, create, packed(turn, &record_user_create, &asked));
+    return send_claim(turn, email, &claim);
+}
+
+static void new_user(const turn_t *turn, const user_create_t *asked, user_t *user) {
+    *user = (user_t){0};
+    FIELD_COPY(user, user, user_create, asked, email);
+    FIELD_COPY(user, user, user_create, asked, name);
+    FIELD_COPY(user, user, user_create, asked, first_name);
+    FIELD_COPY(user, user, user_create, asked, last_name);
+    FIELD_COPY(user, user, user_create, asked, picture);
+    FIELD_COPY(user, user, user_create, asked, info);
+    FIELD_SET(user, user, status, user_status_ACTIVE);
+    FIELD_SET(user, user, role, person_role_USER);
+    FIELD_SET(user, user, created_at, turn_now(turn));
+    FIELD_SET(user, user, updated_at, turn_now(turn));
+}
+
+static status_t finish_create(turn_t *turn, const user_t *old, const user_claim_t *claim) {
+    user_create_t asked;
+    user_t user;
+    user_view_t view;
+    record_read(&record_user_create, claim->create, &asked);
+    if (old != NULL) { /* two asked for one key */
+        status_t status = give_back(turn, old, asked.email);
+        return status == STATUS_OK
+                   ? turn_fail_to(turn, claim->hold, STATUS_CONFLICT, "There is such an account already")
+                   : status;
+    }
+    new_user(turn, &asked, &user);
+    status_t status = turn_state(turn, &user);
     if (status != STATUS_OK) {
         return status;
     }
     view_of(turn, &user, &view);
-    return turn_reply(turn, &view);
+    return turn_reply_to(turn, claim->hold, METHOD_user_create, &view);
 }
+
+/* Changes */
 
 static status_t get(turn_t *turn, const void *state, const void *request) {
     user_view_t view;
     (void)request;
-    view_of(turn, state, &view);
+    if (is_own_or_admin(turn)) {
+        view_of(turn, state, &view);
+    } else {
+        brief_view_of(turn, state, &view);
+    }
     return turn_reply(turn, &view);
 }
 
+static bool is_version(const turn_t *turn, const user_update_t *asked) {
+    return !FIELD_HAS(user_update, asked, version) || asked->version == turn_version(turn);
+}
+
+static void apply(const user_update_t *asked, user_t *user) {
+    FIELD_COPY(user, user, user_update, asked, email);
+    FIELD_COPY(user, user, user_update, asked, name);
+    FIELD_COPY(user, user, user_update, asked, first_name);
+    FIELD_COPY(user, user, user_update, asked, last_name);
+    FIELD_COPY(user, user, user_update, asked, picture);
+    FIELD_COPY(user, user, user_update, asked, info);
+}
+
+static status_t begin_move(turn_t *turn, const user_update_t *asked) {
+    user_claim_t claim = {0};
+    FIELD_SET(user_claim, &claim, update, packed(turn, &record_user_update, asked));
+    status_t status = turn_put(turn, span_text(CLAIM), email_key(turn, asked->email));
+    return status == STATUS_OK ? send_claim(turn, asked->email, &claim) : status;
+}
+
+/* OK and begun: the answer comes with the claim's. */
+static status_t update_email(turn_t *turn, const user_t *user, user_update_t *asked, bool *begun) {
+    span_t email, key = {0};
+    status_t status = email_normalised(turn, asked->email, &email);
+    if (status == STATUS_OK) {
+        status = under_way(turn, &key);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (key.ptr != NULL) {
+        return turn_fail(turn, STATUS_CONFLICT, "Another change of the e-mail address is under way");
+    }
+    FIELD_SET(user_update, asked, email, email);
+    *begun = !span_equal(user->email, email);
+    return *begun ? begin_move(turn, asked) : STATUS_OK;
+}
+
 static status_t update(turn_t *turn, const void *state, const void *request) {
-    const user_update_t *asked = request;
+    user_update_t asked = *(const user_update_t *)request;
     user_t user = *(const user_t *)state;
-    if (FIELD_HAS(user_update, asked, version) && asked->version != turn_version(turn)) {
+    bool begun = false;
+    if (!is_own_or_admin(turn)) {
+        return turn_fail(turn, STATUS_FORBIDDEN, "It is another user's account");
+    }
+    if (!is_version(turn, &asked)) {
         return turn_fail(turn, STATUS_PRECONDITION_FAILED, "the current version is %llu",
                          (unsigned long long)turn_version(turn));
     }
-    if (FIELD_HAS(user_update, asked, email)) {
-        span_t email;
-        status_t status = email_normalised(turn, asked->email, &email);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        FIELD_SET(user, &user, email, email);
+    status_t status = FIELD_HAS(user_update, &asked, email) ? update_email(turn, &user, &asked, &begun) : STATUS_OK;
+    if (status != STATUS_OK || begun) {
+        return status;
     }
-    FIELD_COPY(user, &user, user_update, asked, name);
-    FIELD_COPY(user, &user, user_update, asked, first_name);
-    FIELD_COPY(user, &user, user_update, asked, last_name);
-    FIELD_COPY(user, &user, user_update, asked, picture);
-    FIELD_COPY(user, &user, user_update, asked, info);
-    FIELD_SET(user, &user, updated_at, turn_now(turn));
-    status_t status = turn_state(turn, &user);
-    return status == STATUS_OK ? reply_changed(turn) : status;
+    apply(&asked, &user);
+    return change(turn, &user);
 }
+
+/* The account as it is now may have changed since it was asked, but for its e-mail. */
+static status_t finish_update(turn_t *turn, const user_t *old, const user_claim_t *claim) {
+    user_update_t asked;
+    user_t user = *old;
+    record_read(&record_user_update, claim->update, &asked);
+    status_t status = turn_del(turn, span_text(CLAIM));
+    if (status == STATUS_OK) {
+        status = release(turn, is_version(turn, &asked) ? old->email : asked.email);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!is_version(turn, &asked)) {
+        return turn_fail_to(turn, claim->hold, STATUS_PRECONDITION_FAILED, "The account has changed meanwhile");
+    }
+    apply(&asked, &user);
+    FIELD_SET(user, &user, updated_at, turn_now(turn));
+    status = turn_state(turn, &user);
+    user_changed_t changed = changed_of(turn);
+    return status == STATUS_OK ? turn_reply_to(turn, claim->hold, METHOD_user_update, &changed) : status;
+}
+
+static status_t claimed(turn_t *turn, const void *state, const void *request) {
+    const user_claim_t *claim = request;
+    if (!FIELD_HAS(user_claim, claim, create) && state == NULL) {
+        return turn_fail(turn, STATUS_NOT_FOUND, "An account that is not there cannot change");
+    }
+    return FIELD_HAS(user_claim, claim, create) ? finish_create(turn, state, claim) : finish_update(turn, state, claim);
+}
+
+static status_t refused(turn_t *turn, const void *state, const void *request) {
+    const user_claim_t *claim = request;
+    (void)state;
+    status_t status = FIELD_HAS(user_claim, claim, update) ? turn_del(turn, span_text(CLAIM)) : STATUS_OK;
+    return status == STATUS_OK ? turn_fail_to(turn, claim->hold, STATUS_CONFLICT, "The e-mail address is in use")
+                               : status;
+}
+
+/* Login sessions */
+
+typedef struct sessions {
+    turn_t *turn;
+    span_t keys[SESSIONS_MAX];
+    uint32_t count, oldest;
+    uint64_t oldest_ms;
+} sessions_t;
+
+static bool add_session(void *context, span_t subkey, span_t value) {
+    sessions_t *self = context;
+    size_t bytes = subkey.len - strlen(SESSION);
+    uint8_t *key = turn_alloc(self->turn, bytes);
+    memcpy(key, subkey.ptr + strlen(SESSION), bytes);
+    uint64_t since_ms = little_endian_get_u64(value.ptr);
+    if (self->count == 0 || since_ms < self->oldest_ms) {
+        self->oldest = self->count;
+        self->oldest_ms = since_ms;
+    }
+    self->keys[self->count++] = span_of(key, bytes);
+    return self->count < SESSIONS_MAX;
+}
+
+static status_t list_sessions(turn_t *turn, sessions_t *sessions) {
+    *sessions = (sessions_t){.turn = turn};
+    return turn_list(turn, span_text(SESSION), span_text(SESSION_AFTER), add_session, sessions);
+}
+
+/* CHECKs that it is no longer than the session lets it be. */
+static span_t session_row(turn_t *turn, span_t key) {
+    size_t prefix = strlen(SESSION);
+    uint8_t *row = turn_alloc(turn, prefix + key.len);
+    memcpy(row, SESSION, prefix);
+    memcpy(row + prefix, key.ptr, key.len);
+    return span_of(row, prefix + key.len);
+}
+
+static status_t end_session(turn_t *turn, span_t key) {
+    status_t status = turn_del(turn, session_row(turn, key));
+    return status == STATUS_OK
+               ? turn_send(turn, &kinds[KIND_session], key, METHOD_session_end, &(empty_t){.present = 0})
+               : status;
+}
+
+static status_t end_sessions(turn_t *turn) {
+    sessions_t sessions;
+    status_t status = list_sessions(turn, &sessions);
+    for (uint32_t i = 0; status == STATUS_OK && i < sessions.count; i++) {
+        status = end_session(turn, sessions.keys[i]);
+    }
+    return status == STATUS_OK ? turn_end_handles(turn) : status;
+}
+
+static status_t tell_sessions(turn_t *turn, uint32_t role) {
+    sessions_t sessions;
+    session_role_t changed = {0};
+    FIELD_SET(session_role, &changed, role, role);
+    status_t status = list_sessions(turn, &sessions);
+    for (uint32_t i = 0; status == STATUS_OK && i < sessions.count; i++) {
+        status = turn_send(turn, &kinds[KIND_session], sessions.keys[i], METHOD_session_role_changed, &changed);
+    }
+    return status == STATUS_OK ? turn_end_handles(turn) : status;
+}
+
+static status_t remember_session(turn_t *turn, span_t key) {
+    uint8_t since[TIME_BYTES];
+    span_t row = session_row(turn, key), there;
+    sessions_t sessions;
+    status_t status = turn_get(turn, row, &there);
+    if (status != STATUS_OK || there.ptr != NULL) {
+        return status;
+    }
+    status = list_sessions(turn, &sessions);
+    if (status == STATUS_OK && sessions.count == SESSIONS_MAX) {
+        status = end_session(turn, sessions.keys[sessions.oldest]);
+    }
+    little_endian_put_u64(since, turn_now(turn));
+    return status == STATUS_OK ? turn_put(turn, row, span_of(since, sizeof since)) : status;
+}
+
+static status_t vouch(turn_t *turn, const void *state, const void *request) {
+    session_vouch_t answer = *(const session_vouch_t *)request;
+    const user_t *user = state;
+    if (user == NULL || user->status != user_status_ACTIVE) {
+        FIELD_SET(session_vouch, &answer, known, user != NULL);
+        return turn_send(turn, &kinds[KIND_session], answer.session, METHOD_session_denied, &answer);
+    }
+    status_t status = remember_session(turn, answer.session);
+    FIELD_SET(session_vouch, &answer, role, FIELD_OR(user, user, role, person_role_USER));
+    return status == STATUS_OK ? turn_send(turn, &kinds[KIND_session], answer.session, METHOD_session_vouched, &answer)
+                               : status;
+}
+
+static status_t session_ended(turn_t *turn, const void *state, const void *request) {
+    const user_session_ended_t *ended = request;
+    (void)state;
+    return turn_del(turn, session_row(turn, ended->session));
+}
+
+/* What operators and admins set */
 
 static status_t set_status(turn_t *turn, const void *state, const void *request) {
     const user_set_status_t *asked = request;
@@ -129,9 +421,17 @@ static status_t set_status(turn_t *turn, const void *state, const void *request)
     if (FIELD_HAS(user_set_status, asked, reason)) {
         FIELD_SET(user, &user, status_reason, asked->reason);
     }
-    FIELD_SET(user, &user, updated_at, turn_now(turn));
-    status_t status = turn_state(turn, &user);
-    return status == STATUS_OK ? reply_changed(turn) : status;
+    status_t status = asked->status == user_status_ACTIVE ? STATUS_OK : end_sessions(turn);
+    return status == STATUS_OK ? change(turn, &user) : status;
+}
+
+static status_t set_role(turn_t *turn, const void *state, const void *request) {
+    const user_set_role_t *asked = request;
+    user_t user = *(const user_t *)state;
+    bool same = FIELD_OR(user, &user, role, person_role_USER) == asked->role;
+    FIELD_SET(user, &user, role, asked->role);
+    status_t status = same ? STATUS_OK : tell_sessions(turn, asked->role);
+    return status == STATUS_OK ? change(turn, &user) : status;
 }
 
 static const handler_fn handlers[METHOD_user_COUNT] = {
@@ -139,6 +439,11 @@ static const handler_fn handlers[METHOD_user_COUNT] = {
     [METHOD_user_get] = get,
     [METHOD_user_update] = update,
     [METHOD_user_set_status] = set_status,
+    [METHOD_user_set_role] = set_role,
+    [METHOD_user_claimed] = claimed,
+    [METHOD_user_refused] = refused,
+    [METHOD_user_vouch] = vouch,
+    [METHOD_user_session_ended] = session_ended,
 };
 
 const actor_t actor_user = {.kind = "user", .handlers = handlers, .handler_count = METHOD_user_COUNT};

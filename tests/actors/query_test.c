@@ -5,6 +5,7 @@
 
 #include "actors/store_key.h"
 #include "tests/actors/page.h"
+#include "tests/actors/plain_user.h"
 #include "tests/actors/shard_fixture.h"
 #include "tests/actors/thing.h"
 #include "tests/storage/random.h"
@@ -467,6 +468,7 @@ static void close_shards(void) {
 
 static void open_shards(uint16_t count) {
     shards.options.count = count;
+    shards.options.actor_of = plain_user_actor_of;
     fixture_open(&shards);
 }
 

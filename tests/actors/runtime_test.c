@@ -81,5 +81,5 @@ Test(runtime, an_actor_is_shown_as_it_is_stored, .fini = close_shards) {
         &(call_t){.key = "a", .method = "create", .body = "{\"email\":\"mina@example.org\",\"name\":\"Mina\"}"});
     cr_assert_str_eq(fixture_call(&shards, &(call_t){.key = "a", .method = "show"}),
                      "reply {\"version\":1,\"state\":{\"email\":\"mina@example.org\",\"name\":\"Mina\",\"status\":"
-                     "\"ACTIVE\",\"created_at\":1767225600000,\"updated_at\":1767225600000}}");
+                     "\"ACTIVE\",\"role\":\"USER\",\"created_at\":1767225600000,\"updated_at\":1767225600000}}");
 }

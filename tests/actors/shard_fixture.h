@@ -80,6 +80,7 @@ typedef struct call {
     uint64_t deadline_us; /* 0: never */
     bool tell;
     const char *user; /* on whose behalf, with the role USER in place of the key's; NULL: nobody's */
+    uint32_t roles;   /* 0: ROLE_OPERATOR, or that */
 } call_t;
 
 #define FIXTURE_OK(call) cr_assert_eq((call), STATUS_OK, "%s", #call)
@@ -494,12 +495,12 @@ static inline request_t fixture_request(const call_t *call) {
                          .deadline_us = call->deadline_us != 0 ? call->deadline_us : UINT64_MAX,
                          .kind = kind,
                          .method = kind_method(kind, span_text(call->method)),
-                         .roles = ROLE_OPERATOR,
+                         .roles = call->roles != 0 ? call->roles : ROLE_OPERATOR,
                          .type = call->tell ? REQUEST_TELL : REQUEST_CALL};
     cr_assert_not_null(request.method, "%s", call->method);
     if (call->user != NULL) {
         request.subject = span_text(call->user);
-        request.roles = ROLE_USER;
+        request.roles = call->roles != 0 ? call->roles : ROLE_USER;
         request.has_handle = true;
     }
     if (call->key != NULL) {

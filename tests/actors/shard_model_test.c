@@ -4,6 +4,7 @@
  * or much later; between batches the applier applies, actors go idle, and the server crashes and starts again with
  * another number of shards. Each answer must be the one that the map gives, and that of a request which ran, the first.
  */
+#include "tests/actors/plain_user.h"
 #include "tests/actors/shard_fixture.h"
 #include "tests/storage/random.h"
 
@@ -246,6 +247,7 @@ static void assert_all_users(void) {
 
 static void setup(void) {
     fixture.options = (shard_options_t){.count = 2, .resident_actors_max = 5, .idle_ms = 1000};
+    fixture.options.actor_of = plain_user_actor_of;
     fixture_open(&fixture);
     for (int session = 1; session <= SESSIONS; session++) {
         sessions[session] = (session_model_t){.next = 1, .lowest = 1, .sent = calloc(IDS_MAX, sizeof(sent_t))};

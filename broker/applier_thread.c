@@ -103,7 +103,7 @@ static int work(place_t *self) {
     }
     if (self->owing) {
         self->owing = false;
-        pipe_send(self->journal, PIPE_ANSWER, NULL, 0);
+        pipe_send(self->journal, PIPE_ANSWER, NULL, applier_due(self->applier));
     }
     return applier_due(self->applier) ? 0 : -1;
 }

@@ -4,7 +4,7 @@
  */
 #include "broker/figures.h"
 
-#define PART_BYTES KIB(4) /* SHARDS_MAX shards of six numbers fit */
+#define PART_BYTES KIB(4) /* SHARDS_MAX shards of ten numbers fit */
 
 struct stats {
     stat_asker_t askers[STATS_WAITING_MAX]; /* the first in_round wait for this round, or are being answered */
@@ -82,13 +82,17 @@ static span_t pack_shards(stats_t *self) {
     for (uint16_t i = 0; i < self->shards; i++) {
         const shard_stats_t *shard = &self->shard[i];
         uint64_t handled = shard->handled - self->handled_before[i];
-        pack_map(&pack, 6);
+        pack_map(&pack, 10);
         pack_number(&pack, "id", shard->id);
         pack_number(&pack, "mailbox", shard->mailbox);
         pack_number(&pack, "resident", shard->resident);
         pack_number(&pack, "per_s", elapsed_us > 0 ? (uint64_t)((double)handled * 1e6 / (double)elapsed_us) : 0);
         pack_number(&pack, "wait_p99_us", shard->wait_p99_us);
         pack_number(&pack, "memtable_bytes", shard->memtable_bytes);
+        pack_number(&pack, "outbox", shard->outbox);
+        pack_number(&pack, "held", shard->held);
+        pack_number(&pack, "dead_letters", shard->dead_letters);
+        pack_number(&pack, "timer_lag_ms", shard->timer_lag_ms);
         self->handled_before[i] = shard->handled;
     }
     CHECK(pack_ok(&pack), "%u shards", self->shards);
@@ -97,13 +101,14 @@ static span_t pack_shards(stats_t *self) {
 
 static span_t pack_journal(stats_t *self) {
     pack_t pack = pack_into(self->parts[1], PART_BYTES);
-    pack_map(&pack, 6);
+    pack_map(&pack, 7);
     pack_number(&pack, "position", self->figures.journal.position);
     pack_number(&pack, "durable", self->figures.journal.synced_through);
     pack_number(&pack, "segments", self->figures.journal.segments);
     pack_number(&pack, "bytes", self->figures.journal.bytes);
     pack_number(&pack, "syncs", self->figures.journal.syncs);
     pack_number(&pack, "sync_p99_us", self->figures.sync_p99_us);
+    pack_number(&pack, "sync_applying_p99_us", self->figures.sync_applying_p99_us);
     return pack_bytes(&pack);
 }
 

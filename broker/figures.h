@@ -18,7 +18,8 @@
 
 typedef struct figures { /* of PIPE_FIGURES */
     journal_stats_t journal;
-    uint64_t sync_p99_us;
+    uint64_t sync_p99_us;                 /* since the round of figures before, as the next */
+    uint64_t sync_applying_p99_us;        /* of those that began while the applier was at work */
     uint64_t applied, lag, bytes_pending; /* of the applier; bytes */
 } figures_t;
 

@@ -25,10 +25,19 @@ typedef struct place {
     uint64_t memtable_bytes[SHARDS_MAX];
     uint64_t applied, told; /* positions */
     bool asked;             /* the applier owes an answer */
+    bool applying;          /* and may be at work on a round, or goes on with one */
     bool idle;              /* the closing header is written */
-    histogram_t appends;    /* µs */
+    /* µs, in this round of figures: of all appends, and of those begun while the applier was at work. */
+    histogram_t appends, appends_applying;
+    uint16_t probes; /* in this round of figures, which has one for each shard */
     void *receiver, *broker, *applier;
 } place_t;
+
+static void reset_figures(place_t *self) {
+    histogram_reset(&self->appends);
+    histogram_reset(&self->appends_applying);
+    self->probes = 0;
+}
 
 static void place_open(place_t *self, const journal_thread_t *options) {
     self->options = options;
@@ -36,7 +45,7 @@ static void place_open(place_t *self, const journal_thread_t *options) {
     self->applied = options->applied;
     self->told = journal_position(self->journal);
     self->idle = true;
-    histogram_reset(&self->appends);
+    reset_figures(self);
     self->receiver = pipe_receiver(RING_TO_JOURNAL);
     self->broker = pipe_sender(RING_TO_BROKER);
     self->applier = pipe_sender(RING_TO_APPLIER);
@@ -69,8 +78,10 @@ static void receive(place_t *self) {
             free(segment);
         } else if (message.type == PIPE_APPLIED) {
             self->applied = message.value;
+            self->applying = false;
         } else if (message.type == PIPE_ANSWER) {
             self->asked = false;
+            self->applying = message.value != 0;
         } else {
             CHECK(message.type == PIPE_STORAGE_FULL, "type %llu", (unsigned long long)message.type);
             pipe_send(self->broker, PIPE_STORAGE_FULL, NULL, message.value);
@@ -114,6 +125,7 @@ static void tell_applier(place_t *self) {
     pipe_send(self->applier, PIPE_DURABLE, durable, 0);
     self->told = position;
     self->asked = true;
+    self->applying |= due;
 }
 
 static void send_figures(place_t *self) {
@@ -121,10 +133,15 @@ static void send_figures(place_t *self) {
     CHECK(figures != NULL, "out of memory");
     *figures = (figures_t){.journal = journal_stats(self->journal),
                            .sync_p99_us = histogram_percentile(&self->appends, 0.99),
+                           .sync_applying_p99_us = histogram_percentile(&self->appends_applying, 0.99),
                            .applied = self->applied,
                            .lag = journal_position(self->journal) - self->applied,
                            .bytes_pending = memtable_bytes(self)};
     pipe_send(self->broker, PIPE_FIGURES, figures, 0);
+    self->probes++;
+    if (self->probes == self->options->shards) {
+        reset_figures(self);
+    }
 }
 
 static void pass_on(place_t *self, batch_t *batch) {
@@ -197,17 +214,25 @@ static status_t append_and_pass_on(place_t *self, size_t count) {
 #endif
 }
 
+static void record(place_t *self, uint64_t us, bool applying) {
+    histogram_record(&self->appends, us);
+    if (applying) {
+        histogram_record(&self->appends_applying, us);
+    }
+}
+
 /* Commits a group. False: there was none, or no room. */
 static bool commit(place_t *self) {
     size_t count = fitting(self);
     if (count == 0) {
         return false;
     }
+    bool applying = self->applying;
     uint64_t begun_us = clock_now_us();
     if (append_and_pass_on(self, count) != STATUS_OK) {
         ring_failed("%s", journal_error(self->journal));
     }
-    histogram_record(&self->appends, clock_now_us() - begun_us);
+    record(self, clock_now_us() - begun_us, applying);
     self->pending_count -= count;
     memmove(self->pending, self->pending + count, self->pending_count * sizeof *self->pending);
     self->idle = false;

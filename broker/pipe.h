@@ -18,7 +18,8 @@ typedef enum pipe_type {
     PIPE_FIGURES, /* journal → broker: figures_t * (malloc'd, the broker frees), behind the batches that were asked */
     PIPE_DURABLE, /* journal → applier: durable_t * (malloc'd, the applier frees); one at a time under way */
     PIPE_APPLIED, /* applier → journal: a round is over; value is the position applied */
-    PIPE_ANSWER,  /* applier → journal: what can be done now for the last PIPE_DURABLE is done; ask again */
+    PIPE_ANSWER,  /* applier → journal: what can be done now for the last PIPE_DURABLE is done; ask again. value: 1 if
+                     a round goes on, else 0 */
     PIPE_SEGMENT, /* applier → journal: segment_t * (malloc'd, the journal frees) */
     PIPE_STORAGE_FULL, /* applier → journal → broker → shard: value 1 full, 0 there is space again */
     PIPE_KEYS,         /* main → zap, broker: keys_t * (a new allow-list, owned by the receiver) */

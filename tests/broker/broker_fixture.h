@@ -174,8 +174,16 @@ static inline envelope_t stat_request(uint64_t id) {
 }
 
 static inline void tell_shard(uint16_t id, uint64_t handled) {
-    shard_stats_t stats = {
-        .id = id, .mailbox = 1, .resident = 2, .memtable_bytes = 3, .handled = handled, .wait_p99_us = 5};
+    shard_stats_t stats = {.id = id,
+                           .mailbox = 1,
+                           .resident = 2,
+                           .memtable_bytes = 3,
+                           .handled = handled,
+                           .wait_p99_us = 5,
+                           .outbox = 6,
+                           .held = 7,
+                           .dead_letters = 8,
+                           .timer_lag_ms = 9};
     batch_reset(batch);
     effect_add_raw(batch, (effect_t){.type = EFFECT_FIGURES}, span_of(&stats, sizeof stats));
     broker_forward(broker, batch, NOW_US + 2000000, UNIX_MS);

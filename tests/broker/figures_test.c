@@ -16,7 +16,11 @@ Test(figures, only_self_can_be_asked_for_figures_and_only_for_those) {
 }
 
 Test(figures, figures_wait_for_every_shard_and_for_a_journal_that_spoke_after_them) {
-    figures_t figures = {.journal = {.position = 10, .synced_through = 9, .segments = 2}, .applied = 4, .lag = 6};
+    figures_t figures = {.journal = {.position = 10, .synced_through = 9, .segments = 2},
+                         .sync_p99_us = 70,
+                         .sync_applying_p99_us = 80,
+                         .applied = 4,
+                         .lag = 6};
     envelope_t request = stat_request(1);
     cr_assert_not(broker_probe(broker));
     admit("r", OPERATOR, &request);
@@ -44,8 +48,14 @@ Test(figures, figures_wait_for_every_shard_and_for_a_journal_that_spoke_after_th
     cr_assert_eq(tape.tokens[shards].len, 2);
     uint32_t per_s = tape_find(&tape, shards + 1, "per_s");
     cr_assert_eq(tape.tokens[per_s].u64, 500);
+    static const char *const names[] = {"outbox", "held", "dead_letters", "timer_lag_ms"};
+    for (uint64_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        cr_assert_eq(tape.tokens[tape_find(&tape, shards + 1, names[i])].u64, 6 + i, "%s", names[i]);
+    }
     uint32_t journal = tape_find(&tape, envelope_body_token(&tape), "journal");
     cr_assert_eq(tape.tokens[tape_find(&tape, journal, "durable")].u64, 9);
+    cr_assert_eq(tape.tokens[tape_find(&tape, journal, "sync_p99_us")].u64, 70);
+    cr_assert_eq(tape.tokens[tape_find(&tape, journal, "sync_applying_p99_us")].u64, 80);
     cr_assert_eq(broker_in_flight(broker), 1);
     cr_assert(broker_probe(broker));
     tell_shard(0, 1000);

@@ -2,24 +2,9 @@
 /* Numbers are dense, so a page of rows is a range of keys, also from the end. */
 #include "actors/job_rows.h"
 
-#include <endian.h>
+#include "actors/row_key.h"
 
-typedef enum row_class { ROW = 'r', WAIT = 'w', REPORT = 'p' } row_class_t;
-
-typedef struct row_key {
-    uint8_t bytes[1 + sizeof(uint64_t)];
-} row_key_t;
-
-static row_key_t key_of(row_class_t class, uint64_t run) {
-    row_key_t key = {.bytes = {(uint8_t) class}};
-    run = htobe64(run);
-    memcpy(key.bytes + 1, &run, sizeof run);
-    return key;
-}
-
-static span_t key_span(const row_key_t *key) {
-    return span_of(key->bytes, sizeof key->bytes);
-}
+enum row_letter { ROW = 'r', WAIT = 'w', REPORT = 'p' };
 
 static uint64_t key_run(span_t key) {
     uint64_t run;
@@ -35,10 +20,10 @@ span_t job_rows_pack(turn_t *turn, const record_t *record, const void *in) {
     return pack_bytes(&pack);
 }
 
-static status_t get_copy(turn_t *turn, row_class_t class, uint64_t run, span_t *copy) {
-    row_key_t key = key_of(class, run);
+static status_t get_copy(turn_t *turn, char letter, uint64_t run, span_t *copy) {
+    row_key_t key = row_key(letter, run);
     span_t value;
-    status_t status = turn_get(turn, key_span(&key), &value);
+    status_t status = turn_get(turn, row_key_span(&key), &value);
     if (status != STATUS_OK || value.ptr == NULL) {
         return status == STATUS_OK ? STATUS_NOT_FOUND : status;
     }
@@ -59,13 +44,13 @@ bool job_rows_ended(const job_row_t *row) {
 }
 
 static status_t put_row(turn_t *turn, const job_row_t *row) {
-    row_key_t key = key_of(ROW, row->run);
-    return turn_put(turn, key_span(&key), job_rows_pack(turn, &record_job_row, row));
+    row_key_t key = row_key(ROW, row->run);
+    return turn_put(turn, row_key_span(&key), job_rows_pack(turn, &record_job_row, row));
 }
 
-static status_t del(turn_t *turn, row_class_t class, uint64_t run) {
-    row_key_t key = key_of(class, run);
-    return turn_del(turn, key_span(&key));
+static status_t del(turn_t *turn, char letter, uint64_t run) {
+    row_key_t key = row_key(letter, run);
+    return turn_del(turn, row_key_span(&key));
 }
 
 static status_t drop_row(turn_t *turn, uint64_t run) {
@@ -91,8 +76,8 @@ status_t job_rows_put(turn_t *turn, const job_row_t *row, uint64_t last) {
 }
 
 status_t job_rows_wait(turn_t *turn, uint64_t run) {
-    row_key_t key = key_of(WAIT, run);
-    return turn_put(turn, key_span(&key), span_text(""));
+    row_key_t key = row_key(WAIT, run);
+    return turn_put(turn, row_key_span(&key), span_text(""));
 }
 
 status_t job_rows_wait_no_longer(turn_t *turn, uint64_t run) {
@@ -107,9 +92,9 @@ static bool take_first(void *context, span_t subkey, span_t value) {
 }
 
 status_t job_rows_waiting(turn_t *turn, uint64_t *run) {
-    row_key_t from = key_of(WAIT, 0), to = key_of(WAIT, UINT64_MAX);
+    row_key_t from = row_key(WAIT, 0), to = row_key(WAIT, UINT64_MAX);
     *run = 0;
-    return turn_list(turn, key_span(&from), key_span(&to), take_first, run);
+    return turn_list(turn, row_key_span(&from), row_key_span(&to), take_first, run);
 }
 
 static bool take_row(void *context, span_t subkey, span_t value) {
@@ -123,8 +108,8 @@ status_t job_rows_page(turn_t *turn, uint64_t before, uint32_t limit, job_page_t
     CHECK(limit <= JOB_PAGE_MAX, "%u rows", limit);
     page->count = 0;
     page->first = before > limit ? before - limit : 1;
-    row_key_t from = key_of(ROW, page->first), to = key_of(ROW, before);
-    status_t status = turn_list(turn, key_span(&from), key_span(&to), take_row, page);
+    row_key_t from = row_key(ROW, page->first), to = row_key(ROW, before);
+    status_t status = turn_list(turn, row_key_span(&from), row_key_span(&to), take_row, page);
     for (uint32_t i = 0; i < page->count / 2; i++) {
         span_t swapped = page->rows[i];
         page->rows[i] = page->rows[page->count - 1 - i];
@@ -134,8 +119,8 @@ status_t job_rows_page(turn_t *turn, uint64_t before, uint32_t limit, job_page_t
 }
 
 status_t job_rows_report_put(turn_t *turn, uint64_t run, span_t report) {
-    row_key_t key = key_of(REPORT, run);
-    return turn_put(turn, key_span(&key), report);
+    row_key_t key = row_key(REPORT, run);
+    return turn_put(turn, row_key_span(&key), report);
 }
 
 status_t job_rows_report_get(turn_t *turn, uint64_t run, span_t *report) {

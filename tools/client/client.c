@@ -365,9 +365,7 @@ static void query_answered(void *context, const doran_reply_t *reply) {
     query_t *query = context;
     query->code = reply->code;
     query->done = pending_find(query->self->client->exchange.pending, query->id) == NULL;
-    if (reply->code == DORAN_OK) {
-        query->each(query->context, reply);
-    }
+    query->each(query->context, reply);
 }
 
 doran_code_t doran_query(doran_t *self, const char *kind, const char *method, const void *body, size_t body_bytes,

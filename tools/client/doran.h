@@ -112,7 +112,7 @@ DORAN_API int doran_fd(doran_t *self);
 DORAN_API uint32_t doran_in_flight(const doran_t *self);
 
 /* A query: a request to a kind without a key, answered once by every shard. each runs for every answer; returns when
-   all have come or with the first error. */
+   all have come, or with the first error, behind which each does not run any more. */
 DORAN_API doran_code_t doran_query(doran_t *self, const char *kind, const char *method, const void *body,
                                    size_t body_bytes, uint32_t timeout_ms, doran_done_fn each, void *context);
 

@@ -21,6 +21,7 @@ typedef struct examination {
     size_t cursor_bytes; /* 0: the partition is new, or done */
     bool answered;       /* by the shard of the partition */
     bool malformed;
+    char text[256]; /* of the error that a shard answered */
     uint64_t checked, findings, repaired, uncounted;
 } examination_t;
 
@@ -65,6 +66,7 @@ static void take_answer(void *context, const doran_reply_t *answer) {
     tape_t tape = {.tokens = tokens, .capacity = ELEMENTS_MAX};
     verify_reply_t reply;
     if (answer->code != DORAN_OK) {
+        snprintf(self->text, sizeof self->text, "%s", answer->text);
         return;
     }
     if (tape_read_whole(&tape, span_of(answer->body, answer->body_bytes)) != STATUS_OK ||
@@ -99,7 +101,7 @@ static int ask(examination_t *self) {
     doran_code_t code = doran_query(self->server, "broker", method, bytes, pack.len, arguments_timeout(self->arguments),
                                     take_answer, self);
     if (code != DORAN_OK) {
-        return connect_problem(method, code, "");
+        return connect_problem(method, code, self->text);
     }
     if (self->malformed || !self->answered) {
         output_problem("%s: an answer makes no sense to this version of the program", method);

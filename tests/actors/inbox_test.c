@@ -134,13 +134,13 @@ Test(inbox, comes_in_pages_without_gap_or_repeat) {
         snprintf(key, sizeof key, "room-%02d", i);
         call_room(key, "mina", "create");
     }
-    int found = 0;
+    unsigned long found = 0;
     for (int page = 0; page < 3; page++) {
         snprintf(body, sizeof body, "{\"after\":\"%s\"}", next);
         const char *text = rooms_of("mina", "mina", body), *at = text;
         while ((at = strstr(at, "\"room\":\"room-")) != NULL) {
             at += strlen("\"room\":\"room-");
-            cr_assert_eq(atoi(at), found++);
+            cr_assert_eq(strtoul(at, NULL, 10), found++);
         }
         at = strstr(text, "\"next\":\"");
         cr_assert_eq(at == NULL, page == 2);

@@ -153,3 +153,196 @@ Test(user, a_status_has_the_reason_of_its_last_change) {
     CALL("update", "{\"name\":\"M\"}");
     assert_has("\"version\":4,");
 }
+
+/* One e-mail, one account. */
+
+#define CALL_OF(key_, method_, body_)                                                                                  \
+    fixture_call(&fixture, &(call_t){.key = (key_), .method = (method_), .body = (body_)})
+
+static uint32_t sends;
+
+static bool loses_sends(const effect_t *effect) {
+    sends += effect->type == EFFECT_SEND;
+    return effect->type == EFFECT_SEND;
+}
+
+/* A request that goes on as soon as messages arrive: its ticket. */
+static uint64_t begin(const call_t *call) {
+    fixture.loses = loses_sends;
+    fixture.may_wait = true;
+    uint64_t ticket = fixture_send(&fixture, call);
+    fixture_run(&fixture);
+    cr_assert_null(fixture_outcome(&fixture, ticket));
+    return ticket;
+}
+
+static void let_go_on(void) {
+    fixture.loses = NULL;
+    fixture_pass(&fixture, 60000);
+    fixture.may_wait = false;
+    fixture_run(&fixture);
+}
+
+static bool is_listed(void) {
+    return strstr(CALL_OF(NULL, "list", NULL), "\"key\"") != NULL;
+}
+
+Test(user, of_two_who_race_for_an_address_one_has_it) {
+    int firsts = 0;
+    teardown();
+    fixture.options.count = 4;
+    setup();
+    for (int round = 0; round < 100; round++) {
+        char body[64], one[16], two[16];
+        snprintf(body, sizeof body, "{\"email\":\"e%d@example.org\",\"name\":\"N\"}", round);
+        snprintf(one, sizeof one, "a%d", round);
+        snprintf(two, sizeof two, "b%d", round);
+        uint64_t first = fixture_send(&fixture, &(call_t){.key = one, .method = "create", .body = body});
+        uint64_t second = fixture_send(&fixture, &(call_t){.key = two, .method = "create", .body = body});
+        fixture_run(&fixture);
+        bool first_won = fixture_is(fixture_outcome(&fixture, first), "reply");
+        const char *lost = fixture_outcome(&fixture, first_won ? second : first);
+        const char *won = fixture_outcome(&fixture, first_won ? first : second);
+        cr_assert(fixture_is(won, "reply") && fixture_is(lost, ERROR_TEXT("conflict")), "%s and %s", won, lost);
+        cr_assert(fixture_is(CALL_OF(first_won ? two : one, "get", NULL), ERROR_TEXT("not_found")));
+        firsts += first_won;
+    }
+    cr_assert(firsts > 0 && firsts < 100, "%d", firsts);
+}
+
+Test(user, an_account_whose_address_is_not_claimed_yet_is_not_there) {
+    uint64_t ticket = begin(&(call_t){.key = "u1", .method = "create", .body = MINA});
+    assert_error("get", NULL, ERROR_TEXT("not_found"));
+    assert_error("update", "{\"name\":\"X\"}", ERROR_TEXT("not_found"));
+    assert_error("set_status", "{\"status\":\"ACTIVE\"}", ERROR_TEXT("not_found"));
+    cr_assert_not(is_listed());
+    let_go_on();
+    cr_assert(fixture_is(fixture_outcome(&fixture, ticket), "reply {\"id\":\"u1\",\"version\":1,"));
+    cr_assert(is_listed());
+}
+
+Test(user, a_sign_up_goes_on_after_restarts_and_its_retry_gets_the_answer) {
+    call_t call = {.key = "u1", .method = "create", .body = MINA, .session = 1, .id = 1, .lowest = 1};
+    begin(&call);
+    fixture_restart_as(&fixture, 3);
+    uint64_t retry = begin(&call);
+    fixture.settled = retry - 1; /* who asked before the restart is gone */
+    let_go_on();
+    cr_assert(fixture_is(fixture_outcome(&fixture, retry), "reply {\"id\":\"u1\",\"version\":1,"));
+    fixture_restart_as(&fixture, 2);
+    cr_assert_str_eq(fixture_call(&fixture, &call), fixture_outcome(&fixture, retry));
+    fixture_restart_as(&fixture, 1);
+}
+
+Test(user, a_refused_sign_up_leaves_nothing_and_its_retry_is_refused) {
+    call_t call = {.key = "u2", .method = "create", .body = MINA, .session = 1, .id = 1, .lowest = 1};
+    create();
+    cr_assert(fixture_is(fixture_call(&fixture, &call), ERROR_TEXT("conflict")));
+    CALL("update", "{\"email\":\"new@example.org\"}");
+    cr_assert(fixture_is(fixture_call(&fixture, &call), ERROR_TEXT("conflict")), "the first answer stands");
+    call.id = 2;
+    cr_assert(fixture_is(fixture_call(&fixture, &call), "reply {\"id\":\"u2\",\"version\":1,"), "there is no trace");
+}
+
+Test(user, two_sign_ups_for_one_key_make_one_account_with_one_address) {
+    fixture_send(&fixture, &(call_t){.key = "u1", .method = "create", .body = MINA});
+    uint64_t first = begin(&(call_t){.key = "u1", .method = "create", .body = MINA}) - 1;
+    uint64_t other = begin(
+        &(call_t){.key = "u1", .method = "create", .body = "{\"email\":\"other@example.org\",\"name\":\"Other\"}"});
+    let_go_on();
+    int made = 0;
+    for (uint64_t ticket = first; ticket <= other; ticket++) {
+        made += fixture_is(fixture_outcome(&fixture, ticket), "reply");
+    }
+    cr_assert_eq(made, 1);
+    bool mina = strstr(CALL("get", NULL), "mina@example.org") != NULL;
+    const char *text = CALL_OF("u2", "create", mina ? "{\"email\":\"other@example.org\",\"name\":\"Other\"}" : MINA);
+    cr_assert(fixture_is(text, "reply"), "the address that was not needed is free: %s", text);
+    cr_assert(fixture_is(CALL_OF("u3", "create", MINA), ERROR_TEXT("conflict")));
+}
+
+Test(user, a_taken_address_changes_nothing_of_who_wanted_it) {
+    create();
+    cr_assert(fixture_is(CALL_OF("u2", "create", "{\"email\":\"noor@example.org\",\"name\":\"Noor\"}"), "reply"));
+    assert_error("update", "{\"email\":\"noor@example.org\",\"name\":\"X\"}", ERROR_TEXT("conflict"));
+    assert_has("\"version\":1,\"email\":\"mina@example.org\",\"name\":\"Mina\"");
+    cr_assert(fixture_is(CALL_OF("u3", "create", MINA), ERROR_TEXT("conflict")), "the old address is still taken");
+    cr_assert(fixture_is(CALL("update", "{\"email\":\"new@example.org\"}"), "reply"), "another change may follow");
+}
+
+Test(user, a_second_change_of_the_address_is_refused_while_one_is_under_way) {
+    create();
+    uint64_t ticket =
+        begin(&(call_t){.key = "u1", .method = "update", .body = "{\"email\":\"new@example.org\",\"info\":\"i\"}"});
+    assert_error("update", "{\"email\":\"newer@example.org\"}", ERROR_TEXT("conflict"));
+    assert_error("update", "{\"email\":\"mina@example.org\"}", ERROR_TEXT("conflict"));
+    cr_assert(fixture_is(CALL("update", "{\"name\":\"M\"}"), "reply"));
+    assert_has("\"version\":2,\"email\":\"mina@example.org\",\"name\":\"M\"");
+    let_go_on();
+    cr_assert_str_eq(fixture_outcome(&fixture, ticket), "reply {\"id\":\"u1\",\"version\":3}");
+    assert_has("\"email\":\"new@example.org\",\"name\":\"M\",\"info\":\"i\"");
+}
+
+Test(user, an_address_is_not_changed_to_if_the_version_is_another_by_then) {
+    create();
+    uint64_t ticket =
+        begin(&(call_t){.key = "u1", .method = "update", .body = "{\"email\":\"new@example.org\",\"version\":1}"});
+    cr_assert(fixture_is(CALL("update", "{\"name\":\"M\"}"), "reply"));
+    let_go_on();
+    cr_assert(fixture_is(fixture_outcome(&fixture, ticket), ERROR_TEXT("precondition_failed")));
+    assert_has("\"version\":2,\"email\":\"mina@example.org\"");
+    const char *text = CALL_OF("u2", "create", "{\"email\":\"new@example.org\",\"name\":\"N\"}");
+    cr_assert(fixture_is(text, "reply"), "the new address is free again: %s", text);
+}
+
+Test(user, the_same_address_again_asks_nobody) {
+    create();
+    fixture.loses = loses_sends;
+    cr_assert_str_eq(CALL("update", "{\"email\":\"MINA@example.org\"}"), "reply {\"id\":\"u1\",\"version\":2}");
+    cr_assert_eq(sends, 0);
+}
+
+/* Who may do what. */
+
+static const char *call_for(const char *user, uint32_t roles, const char *method, const char *body) {
+    return fixture_call(
+        &fixture, &(call_t){.key = "u1", .method = method, .body = body, .user = user, .roles = ROLE_USER | roles});
+}
+
+Test(user, another_user_sees_id_name_and_picture_and_changes_nothing) {
+    CALL("create", "{\"email\":\"mina@example.org\",\"name\":\"Mina\",\"picture\":\"p\",\"info\":\"i\"}");
+    cr_assert_str_eq(call_for("u2", 0, "get", NULL), "reply {\"id\":\"u1\",\"name\":\"Mina\",\"picture\":\"p\"}");
+    cr_assert(fixture_is(call_for("u2", 0, "update", "{\"name\":\"X\"}"), ERROR_TEXT("forbidden")));
+    cr_assert(fixture_is(call_for("u2", 0, "update", "{\"email\":\"x@example.org\"}"), ERROR_TEXT("forbidden")));
+    assert_has("\"version\":1,");
+}
+
+Test(user, no_user_sets_a_status_or_a_role) {
+    cr_assert_eq(kinds[KIND_user].methods[METHOD_user_set_status].roles & (ROLE_USER | ROLE_ACTOR), 0);
+    cr_assert_eq(kinds[KIND_user].methods[METHOD_user_set_role].roles, ROLE_OPERATOR | ROLE_ADMIN);
+}
+
+Test(user, users_see_and_change_themselves_and_admins_everybody) {
+    create();
+    cr_assert_not_null(strstr(call_for("u1", 0, "get", NULL), "\"email\":\"mina@example.org\""));
+    cr_assert(fixture_is(call_for("u1", 0, "update", "{\"name\":\"M\"}"), "reply"));
+    cr_assert_not_null(strstr(call_for("u2", ROLE_ADMIN, "get", NULL), "\"email\":\"mina@example.org\""));
+    cr_assert(fixture_is(call_for("u2", ROLE_ADMIN, "update", "{\"name\":\"N\"}"), "reply"));
+    assert_has("\"version\":3,");
+}
+
+Test(user, a_role_is_kept) {
+    create();
+    cr_assert_str_eq(CALL("set_role", "{\"role\":\"ADMIN\"}"), "reply {\"id\":\"u1\",\"version\":2}");
+    fixture_restart(&fixture);
+    assert_has("\"role\":\"ADMIN\"");
+    assert_error("set_role", "{\"role\":\"GOD\"}", ERROR_TEXT("invalid"));
+}
+
+Test(user, accounts_are_found_by_their_status) {
+    create();
+    CALL_OF("u2", "create", "{\"email\":\"noor@example.org\",\"name\":\"Noor\"}");
+    CALL("set_status", "{\"status\":\"SUSPENDED\"}");
+    const char *text = CALL_OF(NULL, "list", "{\"field\":\"status\",\"value\":\"SUSPENDED\"}");
+    cr_assert(strstr(text, "\"u1\"") != NULL && strstr(text, "\"u2\"") == NULL, "%s", text);
+}

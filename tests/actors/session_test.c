@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/actors/shard_fixture.h"
+
+static fixture_t fixture;
+
+#define CALL(...) fixture_call(&fixture, &(call_t){__VA_ARGS__})
+#define SESSION(key_, method_, body_) CALL(.kind = "session", .key = (key_), .method = (method_), .body = (body_))
+#define USER(method_, body_) CALL(.key = "u1", .method = (method_), .body = (body_))
+#define UNAUTHENTICATED ERROR_TEXT("unauthenticated")
+
+enum { TOKEN_BYTES = 128 };
+
+static void setup(void) {
+    fixture.options.count = 3;
+    fixture_open(&fixture);
+    cr_assert(fixture_is(USER("create", "{\"email\":\"mina@example.org\",\"name\":\"Mina\"}"), "reply"));
+}
+
+static void teardown(void) {
+    fixture_close(&fixture);
+}
+
+TestSuite(session, .init = setup, .fini = teardown);
+
+static void assert_is(const char *text, const char *begin) {
+    cr_assert(fixture_is(text, begin), "%s is not %s", text, begin);
+}
+
+static void assert_has(const char *text, const char *part) {
+    cr_assert_not_null(strstr(text, part), "%s is not in %s", part, text);
+}
+
+static void forget_events(void) {
+    fixture.events_bytes = 0;
+    fixture.events[0] = 0;
+}
+
+static void read_token(const char *text, char token[TOKEN_BYTES]) {
+    assert_is(text, "reply {\"token\":\"");
+    snprintf(token, TOKEN_BYTES, "%s", text + strlen("reply {\"token\":\""));
+    token[strcspn(token, "\"")] = 0;
+}
+
+/* A session of u1 under this key. */
+static void log_in(const char *key, char token[TOKEN_BYTES]) {
+    read_token(SESSION(key, "create", "{\"user\":\"u1\"}"), token);
+}
+
+static const char *open_token(const char *key, const char *token) {
+    char body[2 * TOKEN_BYTES];
+    snprintf(body, sizeof body, "{\"token\":\"%s\"}", token);
+    return SESSION(key, "open", body);
+}
+
+static uint8_t last_flags(void) {
+    return fixture.outcomes[fixture.tickets].flags;
+}
+
+/* What must not open. */
+
+Test(session, what_is_not_its_token_does_not_open_it) {
+    char token[TOKEN_BYTES], other[TOKEN_BYTES];
+    log_in("s1", token);
+    log_in("s2", other);
+    assert_is(open_token("s1", other), UNAUTHENTICATED);
+    assert_is(open_token("s3", token), UNAUTHENTICATED);
+    assert_is(open_token("s1", "s1."), UNAUTHENTICATED);
+    assert_is(open_token("s1", "s1"), UNAUTHENTICATED);
+    token[strlen(token) - 1] ^= 1;
+    assert_is(open_token("s1", token), UNAUTHENTICATED);
+    token[strlen(token) - 1] = 0;
+    assert_is(open_token("s1", token), UNAUTHENTICATED);
+    cr_assert_eq(last_flags(), 0);
+}
+
+Test(session, a_session_without_a_token_is_opened_by_none) {
+    SESSION("s1", "open", "{\"as\":\"user/u1\"}");
+    assert_is(open_token("s1", "s1."), UNAUTHENTICATED);
+}
+
+Test(session, only_an_operator_acts_for_whom_he_likes) {
+    const char *text =
+        CALL(.kind = "session", .key = "s1", .method = "open", .body = "{\"as\":\"user/u1\"}", .roles = ROLE_GATEWAY);
+    assert_is(text, ERROR_TEXT("forbidden"));
+    cr_assert_eq(kinds[KIND_session].methods[METHOD_session_open].roles, ROLE_KEYS, "nobody who has a handle");
+}
+
+Test(session, what_is_no_user_has_no_session) {
+    static const char *const bad[] = {"{}", "{\"as\":\"u1\"}", "{\"as\":\"room/u1\"}", "{\"as\":\"user/\"}",
+                                      "{\"as\":\"user/u1\",\"token\":\"x\"}"};
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        assert_is(SESSION("s1", "open", bad[i]), ERROR_TEXT("invalid"));
+    }
+    assert_is(SESSION("s1", "create", "{\"user\":\"a b\"}"), ERROR_TEXT("invalid"));
+    assert_is(SESSION("s1", "create", "{\"user\":\"u2\"}"), ERROR_TEXT("not_found"));
+    assert_is(SESSION("s1", "open", "{\"as\":\"user/u2\"}"), ERROR_TEXT("not_found"));
+    assert_is(SESSION("s1", "show", NULL), ERROR_TEXT("not_found"));
+}
+
+Test(session, a_key_that_the_user_could_not_remember_is_refused) {
+    char key[KEY_BYTES_MAX + 1];
+    memset(key, 'k', KEY_BYTES_MAX);
+    key[KEY_BYTES_MAX] = 0;
+    assert_is(SESSION(key, "create", "{\"user\":\"u1\"}"), ERROR_TEXT("invalid"));
+    assert_is(SESSION(key + 8, "create", "{\"user\":\"u1\"}"), "reply");
+}
+
+Test(session, a_user_who_is_not_active_has_no_session) {
+    USER("set_status", "{\"status\":\"SUSPENDED\"}");
+    assert_is(SESSION("s1", "create", "{\"user\":\"u1\"}"), ERROR_TEXT("forbidden"));
+    assert_is(SESSION("s1", "open", "{\"as\":\"user/u1\"}"), ERROR_TEXT("forbidden"));
+    USER("set_status", "{\"status\":\"INACTIVE\"}");
+    assert_is(SESSION("s1", "create", "{\"user\":\"u1\"}"), ERROR_TEXT("forbidden"));
+}
+
+Test(session, a_key_has_one_session) {
+    char token[TOKEN_BYTES];
+    log_in("s1", token);
+    assert_is(SESSION("s1", "create", "{\"user\":\"u1\"}"), ERROR_TEXT("conflict"));
+    assert_is(SESSION("s1", "open", "{\"as\":\"user/u1\"}"), ERROR_TEXT("conflict"));
+    assert_is(open_token("s1", token), "reply");
+    USER("set_status", "{\"status\":\"SUSPENDED\"}");
+    assert_is(open_token("s1", token), UNAUTHENTICATED);
+}
+
+/* The end. */
+
+static bool loses_sends(const effect_t *effect) {
+    return effect->type == EFFECT_SEND;
+}
+
+static uint32_t passed;
+
+static bool loses_second_send(const effect_t *effect) {
+    return effect->type == EFFECT_SEND && ++passed > 1;
+}
+
+static void let_go_on(void) {
+    fixture.loses = NULL;
+    fixture_pass(&fixture, 60000);
+    fixture.may_wait = false;
+    fixture_run(&fixture);
+}
+
+Test(session, a_suspension_that_falls_before_the_user_vouched_forbids_the_session) {
+    fixture.loses = loses_sends;
+    fixture.may_wait = true;
+    uint64_t ticket = fixture_send(
+        &fixture, &(call_t){.kind = "session", .key = "s1", .method = "open", .body = "{\"as\":\"user/u1\"}"});
+    fixture_run(&fixture);
+    USER("set_status", "{\"status\":\"SUSPENDED\"}");
+    let_go_on();
+    assert_is(fixture_outcome(&fixture, ticket), ERROR_TEXT("forbidden"));
+}
+
+Test(session, a_suspension_that_falls_behind_it_ends_the_session_and_its_handle) {
+    fixture.loses = loses_second_send;
+    fixture.may_wait = true;
+    uint64_t ticket = fixture_send(
+        &fixture, &(call_t){.kind = "session", .key = "s1", .method = "open", .body = "{\"as\":\"user/u1\"}"});
+    fixture_run(&fixture);
+    USER("set_status", "{\"status\":\"SUSPENDED\"}");
+    cr_assert_null(fixture_outcome(&fixture, ticket));
+    let_go_on();
+    assert_is(fixture_outcome(&fixture, ticket), "reply");
+    cr_assert_eq(fixture.outcomes[ticket].flags, EFFECT_GRANT);
+    assert_has(fixture.events, "end user/u1\n");
+    assert_has(fixture.events, "end session/s1\n");
+    assert_is(SESSION("s1", "show", NULL), ERROR_TEXT("not_found"));
+}
+
+Test(session, sessions_end_when_the_user_is_suspended) {
+    char first[TOKEN_BYTES], second[TOKEN_BYTES];
+    log_in("s1", first);
+    log_in("s2", second);
+    fixture_restart_as(&fixture, 2);
+    assert_is(USER("set_status", "{\"status\":\"SUSPENDED\"}"), "reply");
+    assert_has(fixture.events, "end user/u1\n");
+    assert_has(fixture.events, "end session/s1\n");
+    assert_has(fixture.events, "end session/s2\n");
+    USER("set_status", "{\"status\":\"ACTIVE\"}");
+    assert_is(open_token("s1", first), UNAUTHENTICATED);
+    assert_is(open_token("s2", second), UNAUTHENTICATED);
+}
+
+Test(session, a_session_that_has_ended_opens_no_more) {
+    char token[TOKEN_BYTES];
+    log_in("s1", token);
+    assert_is(SESSION("s1", "end", NULL), "reply {}");
+    cr_assert_str_eq(fixture.events, "end session/s1\n");
+    assert_is(open_token("s1", token), UNAUTHENTICATED);
+    assert_is(SESSION("s1", "end", NULL), ERROR_TEXT("not_found"));
+    forget_events();
+    USER("set_status", "{\"status\":\"SUSPENDED\"}");
+    cr_assert_str_eq(fixture.events, "end user/u1\n", "the user has forgotten it");
+}
+
+Test(session, another_user_does_not_end_it) {
+    char token[TOKEN_BYTES];
+    log_in("s1", token);
+    assert_is(CALL(.kind = "session", .key = "s1", .method = "end", .user = "u2"), ERROR_TEXT("forbidden"));
+    assert_is(open_token("s1", token), "reply");
+    assert_is(CALL(.kind = "session", .key = "s1", .method = "end", .user = "u1"), "reply");
+    log_in("s1", token);
+    assert_is(CALL(.kind = "session", .key = "s1", .method = "end", .user = "u2", .roles = ROLE_USER | ROLE_ADMIN),
+              "reply");
+}
+
+Test(session, a_session_ends_by_itself) {
+    char token[TOKEN_BYTES];
+    read_token(SESSION("s1", "create", "{\"user\":\"u1\",\"ttl_ms\":5000}"), token);
+    fixture_pass(&fixture, 4000);
+    assert_has(open_token("s1", token), "\"expires_at\":1767225605000");
+    fixture_restart_as(&fixture, 1);
+    fixture.unix_ms += 1000; /* nothing has fired yet */
+    fixture.now_us += 1000000;
+    assert_is(open_token("s1", token), UNAUTHENTICATED);
+    fixture_pass(&fixture, 1000);
+    assert_is(SESSION("s1", "show", NULL), ERROR_TEXT("not_found"));
+    cr_assert_str_eq(fixture.events, "end session/s1\n");
+}
+
+Test(session, the_timer_of_a_session_that_has_ended_does_not_end_the_next_of_its_key) {
+    char token[TOKEN_BYTES];
+    read_token(SESSION("s1", "create", "{\"user\":\"u1\",\"ttl_ms\":5000}"), token);
+    SESSION("s1", "end", NULL);
+    log_in("s1", token);
+    fixture_pass(&fixture, 10000);
+    assert_is(open_token("s1", token), "reply");
+}
+
+Test(session, for_one_more_than_a_user_may_have_the_oldest_ends) {
+    enum { SESSIONS = 50 };
+    char key[16], tokens[SESSIONS + 1][TOKEN_BYTES];
+    for (int i = 0; i <= SESSIONS; i++) {
+        snprintf(key, sizeof key, "s%d", 90 - i); /* not in the order of keys */
+        log_in(key, tokens[i]);
+        fixture.unix_ms += 1;
+    }
+    cr_assert_str_eq(fixture.events, "end session/s90\n");
+    assert_is(open_token("s90", tokens[0]), UNAUTHENTICATED);
+    assert_is(open_token("s89", tokens[1]), "reply");
+    assert_is(open_token("s40", tokens[SESSIONS]), "reply");
+}
+
+/* What they are for. */
+
+Test(session, a_token_gives_a_handle_each_time) {
+    char token[TOKEN_BYTES], first[512];
+    log_in("s1", token);
+    cr_assert_eq(last_flags(), 0);
+    uint64_t records = fixture.records;
+    snprintf(first, sizeof first, "%s", open_token("s1", token));
+    assert_is(first, "reply {\"handle\":");
+    assert_has(first, "\"user\":\"u1\",\"role\":\"USER\",\"session\":\"s1\",\"expires_at\":1767312000000}");
+    cr_assert_eq(last_flags(), EFFECT_GRANT);
+    cr_assert_str_neq(open_token("s1", token), first, "another one");
+    cr_assert_eq(fixture.records, records, "nothing of it is kept");
+    fixture_restart_as(&fixture, 1);
+    assert_is(open_token("s1", token), "reply");
+}
+
+Test(session, the_token_is_not_stored) {
+    char token[TOKEN_BYTES];
+    log_in("s1", token);
+    size_t len = strlen(token);
+    cr_assert_null(memmem(fixture.journal, fixture.journal_bytes, token, len));
+    cr_assert_null(memmem(fixture.journal, fixture.journal_bytes, token + strlen("s1."), len - strlen("s1.")));
+    assert_has(SESSION("s1", "show", NULL), "\"token_hash\":\"***\"");
+}
+
+Test(session, an_operator_acts_for_a_user) {
+    const char *text = SESSION("s1", "open", "{\"as\":\"user/u1\"}");
+    assert_is(text, "reply {\"handle\":");
+    assert_has(text, "\"user\":\"u1\",\"role\":\"USER\",\"session\":\"s1\",\"expires_at\":1767229200000}");
+    cr_assert_eq(last_flags(), EFFECT_GRANT);
+}
+
+Test(session, a_retry_of_what_is_held_gets_the_handle_of_the_first) {
+    call_t call = {.kind = "session",
+                   .key = "s1",
+                   .method = "open",
+                   .body = "{\"as\":\"user/u1\"}",
+                   .session = 1,
+                   .id = 1,
+                   .lowest = 1};
+    char first[512];
+    snprintf(first, sizeof first, "%s", fixture_call(&fixture, &call));
+    fixture_restart_as(&fixture, 2);
+    cr_assert_str_eq(fixture_call(&fixture, &call), first);
+    cr_assert_eq(last_flags(), EFFECT_GRANT);
+}
+
+Test(session, another_role_ends_the_handles_but_not_the_session) {
+    char token[TOKEN_BYTES];
+    log_in("s1", token);
+    USER("set_role", "{\"role\":\"ADMIN\"}");
+    cr_assert_not_null(strstr(fixture.events, "end user/u1\n"));
+    cr_assert_not_null(strstr(fixture.events, "end session/s1\n"));
+    assert_has(open_token("s1", token), "\"role\":\"ADMIN\"");
+    forget_events();
+    USER("set_role", "{\"role\":\"ADMIN\"}");
+    cr_assert_str_eq(fixture.events, "", "it has that role");
+    assert_has(SESSION("s2", "open", "{\"as\":\"user/u1\"}"), "\"role\":\"ADMIN\"");
+}

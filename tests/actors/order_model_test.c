@@ -93,7 +93,7 @@ static bool accepted(const char *text) {
 static int64_t number_after(const char *text, const char *name) {
     const char *at = strstr(text, name);
     cr_assert_not_null(at, "%s is not in %s", name, text);
-    return atoll(at + strlen(name));
+    return strtoll(at + strlen(name), NULL, 10);
 }
 
 static order_state_t state_in(const char *text) {

@@ -72,6 +72,16 @@ static void order_both(const char *order) {
     assert_is(call("order", order, "create", LINES(LINE("a", 2) "," LINE("b", 3))), "reply");
 }
 
+/* The body of an order of s0, s1, … */
+static void many_lines(char *body, size_t bytes, int lines, int quantity) {
+    size_t len = (size_t)snprintf(body, bytes, "{\"lines\":[");
+    for (int i = 0; i < lines; i++) {
+        len += (size_t)snprintf(body + len, bytes - len, "%s{\"sku\":\"s%d\",\"quantity\":%d}", i > 0 ? "," : "", i,
+                                quantity);
+    }
+    snprintf(body + len, bytes - len, "]}");
+}
+
 static bool lose_all(const effect_t *effect) {
     return effect->type == EFFECT_SEND;
 }
@@ -152,15 +162,11 @@ Test(order, lines_that_make_no_sense_are_refused) {
         LINES("{\"sku\":\"a\"}"),
         LINES("{\"sku\":\"a\",\"quantity\":1,\"price\":0}"),
     };
-    char many[2000] = "{\"lines\":[";
+    char many[2000];
     for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
         assert_is(call("order", "o", "create", bodies[i]), ERROR_TEXT("invalid"));
     }
-    for (int i = 0; i <= ORDER_LINES_MAX; i++) {
-        size_t len = strlen(many);
-        snprintf(many + len, sizeof many - len, "%s{\"sku\":\"s%d\",\"quantity\":1}", i > 0 ? "," : "", i);
-    }
-    strcat(many, "]}");
+    many_lines(many, sizeof many, ORDER_LINES_MAX + 1, 1);
     assert_is(call("order", "o", "create", many), ERROR_TEXT("invalid"));
     cr_assert_eq(fixture.records, 0);
 }
@@ -275,14 +281,12 @@ Test(order, its_history_tells_each_state_and_when) {
 }
 
 Test(order, twenty_lines_are_one_order) {
-    char body[2000] = "{\"lines\":[", sku[16];
+    char body[2000], sku[16];
     for (int i = 0; i < ORDER_LINES_MAX; i++) {
-        size_t len = strlen(body);
         snprintf(sku, sizeof sku, "s%d", i);
         stock_in(sku, 5000000000000, "EUR", 1000);
-        snprintf(body + len, sizeof body - len, "%s{\"sku\":\"s%d\",\"quantity\":1000}", i > 0 ? "," : "", i);
     }
-    strcat(body, "]}");
+    many_lines(body, sizeof body, ORDER_LINES_MAX, 1000);
     assert_is(call("order", "o", "create", body), "reply");
     assert_has(call("order", "o", "get", NULL), "\"total\":{\"amount\":100000000000000000,\"currency\":\"EUR\"}");
     call("order", "o", "pay", PAY);

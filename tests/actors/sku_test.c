@@ -211,7 +211,8 @@ static const char *page(const char *body) {
     size_t len = 0;
     numbers[0] = 0;
     for (const char *at = call("ledger", body); (at = strstr(at, "\"seq\":")) != NULL; at++) {
-        len += (size_t)snprintf(numbers + len, sizeof numbers - len, len > 0 ? " %d" : "%d", atoi(at + 6));
+        len +=
+            (size_t)snprintf(numbers + len, sizeof numbers - len, len > 0 ? " %ld" : "%ld", strtol(at + 6, NULL, 10));
     }
     return numbers;
 }

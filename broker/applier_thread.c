@@ -42,6 +42,9 @@ static void receive(place_t *self) {
         self->synced_through = durable->synced_through;
         self->owing = true;
         applier_told(self->applier, durable->synced_through, durable->generation, durable->memtable_bytes);
+        if (durable->late) {
+            applier_hurry(self->applier);
+        }
         free(durable);
     }
 }

@@ -293,6 +293,7 @@ static status_t start_ring(server_t *self) {
                                           .journal_tail_bytes_max = settings->journal_tail_bytes_max,
                                           .slice_records = settings->apply_slice_records},
                               .segment_bytes = settings->segment_bytes,
+                              .apply_after_ms = settings->apply_after_ms,
                               .folder = self->folder.path,
                               .store = self->folder.store,
                               .journal = self->folder.journal,

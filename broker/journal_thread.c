@@ -24,6 +24,7 @@ typedef struct place {
     size_t pending_count;
     uint64_t memtable_bytes[SHARDS_MAX];
     uint64_t applied, told; /* positions */
+    uint64_t applied_us;    /* when the applier came round last, or had nothing to do */
     bool asked;             /* the applier owes an answer */
     bool applying;          /* and may be at work on a round, or goes on with one */
     bool idle;              /* the closing header is written */
@@ -78,6 +79,7 @@ static void receive(place_t *self) {
             free(segment);
         } else if (message.type == PIPE_APPLIED) {
             self->applied = message.value;
+            self->applied_us = clock_now_us();
             self->applying = false;
         } else if (message.type == PIPE_ANSWER) {
             self->asked = false;
@@ -108,6 +110,17 @@ static uint64_t memtable_fill(const place_t *self) {
     return as_largest > total ? as_largest : total;
 }
 
+/* In how many µs will what is not applied have waited for long? UINT64_MAX: nothing waits. */
+static uint64_t late_us(place_t *self) {
+    uint64_t now_us = clock_now_us();
+    if (journal_position(self->journal) == self->applied) {
+        self->applied_us = now_us;
+        return UINT64_MAX;
+    }
+    uint64_t due_us = self->applied_us + self->options->apply_after_ms * 1000;
+    return due_us > now_us ? due_us - now_us : 0;
+}
+
 /* Tells the applier what is durable, if it has reason to act. */
 static void tell_applier(place_t *self) {
     uint64_t position = journal_position(self->journal);
@@ -115,13 +128,16 @@ static void tell_applier(place_t *self) {
     bool narrow = journal_room(self->journal) < self->options->room_wanted;
     bool due = memtables >= self->options->memtable_bytes_max ||
                position - self->applied >= self->options->journal_tail_bytes_max;
-    if (self->asked || !(narrow || (due && position != self->told))) {
+    bool late = late_us(self) == 0;
+    if (self->asked || !(narrow || late || (due && position != self->told))) {
         return;
     }
     durable_t *durable = malloc(sizeof *durable);
     CHECK(durable != NULL, "out of memory");
-    *durable = (durable_t){
-        .synced_through = position, .generation = journal_generation(self->journal), .memtable_bytes = memtables};
+    *durable = (durable_t){.synced_through = position,
+                           .generation = journal_generation(self->journal),
+                           .memtable_bytes = memtables,
+                           .late = late};
     pipe_send(self->applier, PIPE_DURABLE, durable, 0);
     self->told = position;
     self->asked = true;
@@ -239,9 +255,18 @@ static bool commit(place_t *self) {
     return true;
 }
 
+/* -1: until something comes. */
+static int rest_ms(place_t *self) {
+    if (!self->idle && self->pending_count == 0) {
+        return IDLE_MS;
+    }
+    uint64_t us = self->asked ? UINT64_MAX : late_us(self);
+    return us == UINT64_MAX ? -1 : (int)(us / 1000 + 1);
+}
+
 static void rest(place_t *self, zmq_pollitem_t items[2]) {
-    int events = zmq_poll(items, 2, self->idle || self->pending_count > 0 ? -1 : IDLE_MS);
-    if (events == 0 && journal_room(self->journal) > JOURNAL_BLOCK) {
+    int events = zmq_poll(items, 2, rest_ms(self));
+    if (events == 0 && !self->idle && self->pending_count == 0 && journal_room(self->journal) > JOURNAL_BLOCK) {
         close_header(self);
     }
 }

@@ -74,6 +74,7 @@ ring_t *ring_new(const ring_options_t *options) {
                                               .room_wanted = room_wanted(options),
                                               .memtable_bytes_max = options->applier.memtable_bytes_max,
                                               .journal_tail_bytes_max = options->applier.journal_tail_bytes_max,
+                                              .apply_after_ms = options->apply_after_ms,
                                               .applied = applier_applied(self->applier)};
     self->journal_actor = zactor_new(journal_thread_run, &self->journal_thread);
     start_shards(self);

@@ -42,6 +42,7 @@ typedef struct ring_options {
     store_t *store;
     journal_t *journal;
     segments_t *segments;
+    uint64_t apply_after_ms; /* what is durable is applied after this long, though little waits */
 } ring_options_t;
 
 /* Starts the threads; the receiving end RING_TO_BROKER may be bound before or after. */
@@ -62,6 +63,7 @@ typedef struct journal_thread {
     uint16_t shards;
     uint64_t room_wanted;                                /* bytes that should always be ahead of the journal */
     uint64_t memtable_bytes_max, journal_tail_bytes_max; /* when the applier is to be told */
+    uint64_t apply_after_ms;                             /* the same */
     uint64_t applied;                                    /* at the start */
 } journal_thread_t;
 
@@ -87,6 +89,7 @@ void work_thread_run(struct _zsock_t *control, void *work_thread);
 /* What the journal tells the applier. */
 typedef struct durable {
     uint64_t synced_through, generation, memtable_bytes;
+    bool late; /* what is not applied has waited for long */
 } durable_t;
 
 /* What the applier gives the journal. */

@@ -37,6 +37,7 @@ struct applier {
     store_t *store;
     applier_options_t options; /* with a journal_dir of its own */
     uint64_t applied, synced_through, generation, memtable_bytes;
+    bool hurry; /* the next round is due, whatever the bounds */
     round_t round;
     char error[256];
 };
@@ -139,11 +140,15 @@ static bool memtables_full(const applier_t *self) {
     return self->memtable_bytes >= full && applier_lag(self) >= full / SHARDS_MAX / ENTRY_BYTES_PER_RECORD_BYTE;
 }
 
+void applier_hurry(applier_t *self) {
+    self->hurry = true;
+}
+
 bool applier_due(const applier_t *self) {
     if (self->round.run != NULL)
         return true;
     uint64_t lag = applier_lag(self);
-    return lag > 0 && (lag >= self->options.journal_tail_bytes_max || memtables_full(self));
+    return lag > 0 && (self->hurry || lag >= self->options.journal_tail_bytes_max || memtables_full(self));
 }
 
 static status_t round_visit(void *context, const journal_batch_t *batch) {
@@ -201,6 +206,7 @@ status_t applier_step(applier_t *self) {
         return fail(self, status, store_error(self->store));
     if (slice.last) {
         self->applied = self->round.through;
+        self->hurry = false;
         run_destroy(&self->round.run);
     }
     return STATUS_OK;

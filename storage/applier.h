@@ -3,9 +3,9 @@
  * applier: moves what the journal made durable into the store: reads the journal's tail into a run, which keeps the
  * last write per key, and writes that in key order in slices; only the transaction with the last slice
  * moves the recorded position and the shards' batch numbers (until then the store alone is no snapshot). It is due when
- * the shards' memtables or the tail reach their bounds, never on a timer only, and works a slice at a time so that its
- * syncs do not hold up the journal's for long. Owned by one thread, which is the store's writer. Also the recovery's:
- * it does the same once, before the ring starts.
+ * the shards' memtables or the tail reach their bounds, or somebody says that it has waited for long, and works a slice
+ * at a time so that its syncs do not hold up the journal's for long. Owned by one thread, which is the store's writer.
+ * Also the recovery's: it does the same once, before the ring starts.
  */
 #ifndef DORAN_STORAGE_APPLIER_H
 #define DORAN_STORAGE_APPLIER_H
@@ -28,6 +28,8 @@ void applier_destroy(applier_t **self_p);
 
 /* Tells what is durable by now and how much the shards hold. */
 void applier_told(applier_t *self, uint64_t synced_through, uint64_t generation, uint64_t memtable_bytes);
+/* What is not applied is due now, whatever the bounds: it has waited for long. */
+void applier_hurry(applier_t *self);
 /* Is there a slice to do now? Not for memtables alone when the tail could not even fill one shard's: then what they
    hold was applied already, and their shards have not worked since. */
 bool applier_due(const applier_t *self);

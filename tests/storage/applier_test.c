@@ -409,6 +409,19 @@ Test(applier, it_is_due_at_its_bounds_and_not_before) {
     cr_assert_eq(applier_lag(applier), TAIL_BYTES_MAX);
 }
 
+Test(applier, what_has_waited_for_long_is_due_once) {
+    applier_hurry(applier);
+    cr_assert_not(applier_due(applier), "nothing to apply");
+    journal_end += JOURNAL_ALIGN;
+    tell();
+    cr_assert(applier_due(applier));
+    step();
+    cr_assert_eq(applier_lag(applier), 0);
+    journal_end += JOURNAL_ALIGN;
+    tell();
+    cr_assert_not(applier_due(applier));
+}
+
 Test(applier, an_entry_takes_less_memory_than_the_tail_bound_says) {
     memtable_t *memtable = memtable_new();
     memtable_put(memtable, span_text("k"), (span_t){0}, 0);

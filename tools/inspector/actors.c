@@ -92,7 +92,7 @@ static int prepare(question_t *self, const arguments_t *arguments) {
     *self = (question_t){.address = arguments->words[0], .method_name = arguments->words[1]};
     self->method = kind != NULL ? kind_method(kind, span_text(self->method_name)) : NULL;
     int code = permit(self, arguments->write);
-    if (code == DONE && arguments->count == 3 &&
+    if (code == DONE && arguments->word_count == 3 &&
         !body_from_json(arguments->words[2], &self->body, &self->body_bytes, error, sizeof error)) {
         output_problem("%s", error);
         code = WRONG_USAGE;

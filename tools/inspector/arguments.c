@@ -86,10 +86,10 @@ static bool take_word(parser_t *self, const char *word) {
         self->command = word;
         return true;
     }
-    if (self->arguments->count == WORDS_MAX) {
+    if (self->arguments->word_count == WORDS_MAX) {
         return refuse(self, "too many arguments: \"%s\"", word);
     }
-    self->arguments->words[self->arguments->count++] = word;
+    self->arguments->words[self->arguments->word_count++] = word;
     return true;
 }
 
@@ -115,15 +115,15 @@ static bool take(parser_t *self, const char *text) {
 /* --help behind a command asks for help about it. */
 static const command_t *turn_to_help(parser_t *self) {
     const command_t *about = self->command != NULL ? command_find(self->command) : NULL;
-    self->arguments->count = 0;
+    self->arguments->word_count = 0;
     if (about != NULL && strcmp(about->name, "help") != 0) {
-        self->arguments->words[self->arguments->count++] = about->name;
+        self->arguments->words[self->arguments->word_count++] = about->name;
     }
     return command_find("help");
 }
 
 static bool fits(parser_t *self, const command_t *command) {
-    size_t count = self->arguments->count;
+    size_t count = self->arguments->word_count;
     if (count < command->least || count > command->most) {
         return refuse(self, "usage: doran %s%s%s", command->name, command->arguments[0] != '\0' ? " " : "",
                       command->arguments);

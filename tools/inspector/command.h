@@ -19,7 +19,7 @@ enum { WORDS_MAX = 4, TIMEOUT_MS_DEFAULT = 5000 };
 /* A flag that was not given is NULL, 0 or false. Everything is borrowed from the command line. */
 typedef struct arguments {
     const char *words[WORDS_MAX]; /* behind the command */
-    size_t count;                 /* of words */
+    size_t word_count;
 #define FLAG_C_TEXT const char *
 #define FLAG_C_NUMBER uint64_t
 #define FLAG_C_SWITCH bool

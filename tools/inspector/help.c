@@ -49,7 +49,7 @@ static void print_overview(void) {
 }
 
 int command_help(const arguments_t *arguments) {
-    if (arguments->count == 0) {
+    if (arguments->word_count == 0) {
         print_overview();
         return DONE;
     }

@@ -199,7 +199,7 @@ static const struct {
 
 static int change(key_work_t *self) {
     const arguments_t *arguments = self->arguments;
-    for (size_t i = 0; i < ARRAY_LENGTH(changes) && arguments->count == 2; i++) {
+    for (size_t i = 0; i < ARRAY_LENGTH(changes) && arguments->word_count == 2; i++) {
         if (strcmp(arguments->words[0], changes[i].name) != 0) {
             continue;
         }
@@ -223,6 +223,6 @@ int command_keys(const arguments_t *arguments) {
         output_problem("%s has no keys yet; the first start of the server makes them", self.data);
         return NOT_REACHED;
     }
-    bool list = arguments->count == 0 || (arguments->count == 1 && strcmp(arguments->words[0], "list") == 0);
+    bool list = arguments->word_count == 0 || (arguments->word_count == 1 && strcmp(arguments->words[0], "list") == 0);
     return list ? keys_list(&self) : change(&self);
 }

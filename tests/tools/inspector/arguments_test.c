@@ -78,7 +78,7 @@ Test(arguments, flags_stand_anywhere_and_take_values_in_two_ways) {
     cr_assert_eq(arguments.limit, 7);
     cr_assert(arguments.json);
     cr_assert_not(arguments.write);
-    cr_assert_eq(arguments.count, 1);
+    cr_assert_eq(arguments.word_count, 1);
     cr_assert_str_eq(arguments.words[0], "user");
 }
 
@@ -93,7 +93,7 @@ Test(arguments, a_flag_may_belong_to_several_commands) {
 
 Test(arguments, two_dashes_end_the_flags) {
     cr_assert(PARSE("call", "--", "echo/a", "echo", "--json"));
-    cr_assert_eq(arguments.count, 3);
+    cr_assert_eq(arguments.word_count, 3);
     cr_assert_str_eq(arguments.words[2], "--json");
     cr_assert_not(arguments.json);
 }
@@ -103,7 +103,7 @@ Test(arguments, help_may_be_asked_for_as_a_flag) {
     cr_assert_str_eq(command->name, "help");
     cr_assert_str_eq(arguments.words[0], "call");
     cr_assert(PARSE("-h"));
-    cr_assert_eq(arguments.count, 0);
+    cr_assert_eq(arguments.word_count, 0);
     cr_assert(PARSE("--version"));
     cr_assert_str_eq(command->name, "version");
 }

@@ -141,7 +141,7 @@ static void tell_applier(place_t *self) {
     pipe_send(self->applier, PIPE_DURABLE, durable, 0);
     self->told = position;
     self->asked = true;
-    self->applying |= due;
+    self->applying |= due || late;
 }
 
 static void send_figures(place_t *self) {

@@ -168,9 +168,9 @@ static void pack_report(const step_t *self, pack_t *pack) {
     pack_cstring(pack, "as_of");
     pack_u64(pack, self->input->started_at);
     pack_cstring(pack, "text");
-    pack_cstring(
-        pack, "Users in the database, by status and by day of sign-up (UTC). The database follows the journal when the "
-              "server starts and whenever enough was written: what was written since then is not in it yet.");
+    pack_cstring(pack,
+                 "Users in the database, by status and by day of sign-up (UTC). The database follows the journal: what "
+                 "was written within the last seconds (apply_after_ms) may not be in it yet.");
     pack_cstring(pack, "users");
     pack_u64(pack, self->counts[USERS]);
     pack_cstring(pack, "damaged");

@@ -127,8 +127,8 @@ static char *text_of(span_t value) {
 }
 
 static const char text[] = "\"text\":\"Users in the database, by status and by day of sign-up (UTC). The database "
-                           "follows the journal when the server "
-                           "starts and whenever enough was written: what was written since then is not in it yet.\"";
+                           "follows the journal: what was written within the last seconds (apply_after_ms) may not be "
+                           "in it yet.\"";
 
 static void assert_report(const job_worked_t *worked, uint64_t run_number, const char *rest) {
     char expected[2048], *report = text_of(worked->report);

@@ -124,6 +124,8 @@ static void plan_measured(crew_t *crew) {
     crew->measured =
         (pass_t){.submit = crew->workload->submit,
                  .answered = crew->workload->answered,
+                 .pending = crew->workload->pending,
+                 .look = crew->workload->look,
                  .begin_us = begin_us,
                  .end_us = options->seconds > 0 ? begin_us + (uint64_t)(options->seconds * 1e6) : UINT64_MAX,
                  .rate = options->rate / options->clients,

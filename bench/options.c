@@ -128,6 +128,10 @@ static bool check_together(const bench_options_t *self, problem_text_t *problem)
     if (self->actors < self->clients) {
         return refuse(problem, "Each client has its own actors; give at least as many --actors as --clients.");
     }
+    if (strcmp(self->workload, "order") == 0 && self->actors / self->clients < ORDER_SKUS) {
+        return refuse(problem, "An order has %d SKUs of its client; give at least so many --actors for each.",
+                      ORDER_SKUS);
+    }
     bool user_update = strcmp(self->workload, "user-update") == 0;
     if (user_update && (self->size < USER_BYTES_MIN || self->size > USER_BYTES_MAX)) {
         return refuse(problem, "user-update takes a --size from %d to %d.", USER_BYTES_MIN, USER_BYTES_MAX);
@@ -136,7 +140,13 @@ static bool check_together(const bench_options_t *self, problem_text_t *problem)
 }
 
 static bool is_workload(const char *name) {
-    return strcmp(name, "echo") == 0 || strcmp(name, "user-update") == 0 || strcmp(name, "limits") == 0;
+    static const char *const names[] = {"echo", "user-update", "order", "limits"};
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool bench_options_parse(bench_options_t *self, int argc, char *const argv[], char *error, size_t error_bytes) {
@@ -157,7 +167,7 @@ bool bench_options_parse(bench_options_t *self, int argc, char *const argv[], ch
         return true;
     }
     if (optind != argc - 1 || !is_workload(argv[optind])) {
-        return refuse(&problem, "Say one workload: echo, user-update or limits.");
+        return refuse(&problem, "Say one workload: echo, user-update, order or limits.");
     }
     self->workload = argv[optind];
     if (self->data == NULL && self->endpoint == NULL) {
@@ -172,10 +182,11 @@ bool bench_options_parse(bench_options_t *self, int argc, char *const argv[], ch
 void bench_options_help(void) {
     puts("Loads a DoranDoran server and checks what it answers.\n"
          "\n"
-         "usage: doran-bench echo|user-update|limits [FLAGS]\n"
+         "usage: doran-bench echo|user-update|order|limits [FLAGS]\n"
          "\n"
          "  echo         an actor answers what it is sent; nothing is stored\n"
          "  user-update  durable updates of users bench-0000001 …, made first where they are missing\n"
+         "  order        orders of 3 SKUs each, from creation until everything is reserved; --actors is of SKUs\n"
          "  limits       echo beside bare ZeroMQ, over ipc and tcp; one fdatasync after another on the data's disk\n"
          "\n"
          "  --data DIR         folder of a server on this machine ($DORAN_DATA, else ./data)\n"

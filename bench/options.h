@@ -15,6 +15,7 @@ enum {
     WINDOW_PER_CLIENT_MAX = 4096, /* what a doran_t can have in flight */
     ACTORS_MAX = 100000000,
     ECHO_BYTES_MAX = 1000000,
+    ORDER_SKUS = 3, /* of one order */
     USER_BYTES_MIN = 16,
     USER_BYTES_MAX = 100, /* a name; the request then has less than 192 bytes */
 };

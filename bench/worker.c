@@ -15,6 +15,7 @@ enum {
     READY_MS = 10000,     /* for the first pong */
     DRAIN_US = 120000000, /* longer than any request's time */
     WAIT_US = 100000,
+    LOOK_US = 4000, /* the first time */
     BODY_OVERHEAD_BYTES = 256,
 };
 
@@ -68,15 +69,55 @@ static void record(worker_t *self, const slot_t *slot, doran_code_t code) {
     self->errors[(unsigned)code < CODES ? code : DORAN_INTERNAL] += code != DORAN_OK;
 }
 
+static void set_free(worker_t *self, slot_t *slot) {
+    slot->next = self->free;
+    self->free = slot;
+}
+
+static void look_later(worker_t *self, slot_t *slot) {
+    uint32_t level = slot->looks < LOOK_LEVELS ? slot->looks : LOOK_LEVELS - 1;
+    slot_queue_t *queue = &self->pending[level];
+    slot->looks++;
+    slot->look_us = clock_us() + ((uint64_t)LOOK_US << level);
+    slot->next = NULL;
+    *(queue->first == NULL ? &queue->first : &queue->last->next) = slot;
+    queue->last = slot;
+}
+
+/* Looks at what is due; returns when the next one is. */
+static uint64_t look(worker_t *self, uint64_t now_us) {
+    uint64_t next_us = UINT64_MAX;
+    for (uint32_t level = 0; level < LOOK_LEVELS; level++) {
+        slot_queue_t *queue = &self->pending[level];
+        while (queue->first != NULL && queue->first->look_us <= now_us) {
+            slot_t *slot = queue->first;
+            queue->first = slot->next;
+            doran_code_t code = self->pass->look(self, slot);
+            if (code != DORAN_OK) {
+                worker_fail(self, "The client refuses to send: %s.", doran_code_name(code));
+                set_free(self, slot);
+            }
+        }
+        if (queue->first != NULL && queue->first->look_us < next_us) {
+            next_us = queue->first->look_us;
+        }
+    }
+    return next_us;
+}
+
 static void done(void *context, const doran_reply_t *reply) {
     slot_t *slot = context;
     worker_t *self = slot->worker;
+    doran_code_t code = reply->code;
+    if (self->pass->pending != NULL && self->pass->pending(self, slot, reply, &code)) {
+        look_later(self, slot);
+        return;
+    }
     if (self->pass->measured) {
-        record(self, slot, reply->code);
+        record(self, slot, code);
     }
     self->pass->answered(self, slot, reply);
-    slot->next = self->free;
-    self->free = slot;
+    set_free(self, slot);
     atomic_fetch_add_explicit(&self->answers, 1, memory_order_relaxed);
 }
 
@@ -101,11 +142,11 @@ static bool submit_one(worker_t *self, uint64_t intended_us) {
     self->free = slot->next;
     slot->intended_us = intended_us;
     slot->number = self->submitted;
+    slot->looks = 0;
     doran_code_t code = self->pass->submit(self, slot);
     if (code != DORAN_OK) {
         worker_fail(self, "The client refuses to send: %s.", doran_code_name(code));
-        slot->next = self->free;
-        self->free = slot;
+        set_free(self, slot);
         return false;
     }
     self->submitted += 1;
@@ -147,11 +188,17 @@ static void give_up(worker_t *self, schedule_t *schedule, uint64_t now_us) {
 }
 
 static void drain(worker_t *self) {
-    for (uint64_t limit_us = clock_us() + DRAIN_US; doran_in_flight(self->client) > 0 && clock_us() < limit_us;) {
-        (void)client_run(self->client, clock_us() + WAIT_US);
+    uint64_t now_us = clock_us(), limit_us = now_us + DRAIN_US, look_us = look(self, now_us);
+    while ((doran_in_flight(self->client) > 0 || look_us != UINT64_MAX) && now_us < limit_us) {
+        (void)client_run(self->client, look_us < now_us + WAIT_US ? look_us : now_us + WAIT_US);
+        now_us = clock_us();
+        look_us = look(self, now_us);
     }
     if (doran_in_flight(self->client) > 0) {
         worker_fail(self, "%u requests were never answered.", doran_in_flight(self->client));
+    }
+    if (look_us != UINT64_MAX) {
+        worker_fail(self, "What was asked for is still not done.");
     }
 }
 
@@ -169,7 +216,8 @@ bool worker_pass(worker_t *self, const pass_t *pass) {
         (void)client_run(self->client, pass->begin_us);
     }
     for (; may_send(self, &schedule, now_us) && now_us < limit_us; now_us = clock_us()) {
-        uint64_t until_us = send_due(self, &schedule, now_us);
+        uint64_t look_us = look(self, now_us), until_us = send_due(self, &schedule, now_us);
+        until_us = look_us < until_us ? look_us : until_us;
         (void)client_run(self->client, until_us < limit_us ? until_us : limit_us);
     }
     if (pass->rate > 0) {

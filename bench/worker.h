@@ -7,7 +7,9 @@
  *                                          │
  *   histogram ◄─ answered(worker, slot, reply)
  *
- * A slot is one place of the window. All functions run on the worker's thread.
+ * A slot is one place of the window. What is asked for may need more than one answer: then the slot stays taken, and
+ * its request is followed by others, each after a longer while, until it is done. All functions run on the worker's
+ * thread.
  */
 #ifndef DORAN_BENCH_WORKER_H
 #define DORAN_BENCH_WORKER_H
@@ -30,14 +32,26 @@ typedef struct slot {
     uint64_t intended_us; /* when it was to be sent */
     uint64_t number;      /* of the request within the pass, from 0 */
     uint32_t actor;       /* of those that are the worker's own, from 0 */
-    struct slot *next;    /* free */
+    uint32_t looks;       /* how often it was found to be pending */
+    uint64_t look_us;     /* when it is looked at again */
+    struct slot *next;    /* free, or behind it in its queue */
 } slot_t;
+
+enum { LOOK_LEVELS = 5 }; /* the first look is soon, each further one twice as late, up to the last level */
+
+typedef struct slot_queue {
+    slot_t *first, *last;
+} slot_queue_t;
 
 typedef struct pass {
     /* Chooses the actor and sends. */
     doran_code_t (*submit)(worker_t *self, slot_t *slot);
     /* Any code; the reply is gone afterwards. */
     void (*answered)(worker_t *self, const slot_t *slot, const doran_reply_t *reply);
+    /* Before that: is what was asked for not done yet? Then `look` sends what finds out, later. If it is, code, which
+       is that of the reply, may be set to what it counts as. Both NULL: every answer is the last. */
+    bool (*pending)(worker_t *self, const slot_t *slot, const doran_reply_t *reply, doran_code_t *code);
+    doran_code_t (*look)(worker_t *self, slot_t *slot);
     uint64_t count;    /* requests at most */
     uint64_t begin_us; /* nothing is sent before; 0: at once */
     uint64_t end_us;   /* no request is intended from then on */
@@ -57,7 +71,8 @@ struct worker {
     const pass_t *pass;
     uint32_t window;
     slot_t *slots, *free;
-    uint64_t submitted; /* in this pass */
+    slot_queue_t pending[LOOK_LEVELS]; /* each in the order of look_us */
+    uint64_t submitted;                /* in this pass */
 
     _Atomic uint64_t answers; /* of this pass, for those who watch */
     uint64_t acknowledged;

@@ -14,12 +14,15 @@ typedef struct workload {
     /* The measured part. */
     doran_code_t (*submit)(worker_t *self, slot_t *slot);
     void (*answered)(worker_t *self, const slot_t *slot, const doran_reply_t *reply);
+    /* See pass_t. */
+    bool (*pending)(worker_t *self, const slot_t *slot, const doran_reply_t *reply, doran_code_t *code);
+    doran_code_t (*look)(worker_t *self, slot_t *slot);
     /* After it: adds to the worker's verdict. NULL: all was judged on the way. */
     bool (*judge)(worker_t *self);
     /* Frees the worker's state. NULL: it has none. */
     void (*clean)(worker_t *self);
 } workload_t;
 
-extern const workload_t echo_workload, user_update_workload;
+extern const workload_t echo_workload, user_update_workload, order_workload;
 
 #endif

@@ -59,6 +59,11 @@ Test(options, all_flags_are_taken_before_and_after_the_workload) {
     cr_expect_eq(bench_options_window(&options, 1) + bench_options_window(&options, 2), 6);
 }
 
+Test(options, each_client_has_skus_enough_for_an_order) {
+    cr_assert(parse("order --clients 4 --actors 12"), "%s", error);
+    cr_expect_str_eq(options.workload, "order");
+}
+
 Test(options, a_count_has_no_end_in_time_but_for_limits) {
     cr_assert(parse("echo --count 5"));
     cr_expect_eq(options.seconds, 0);
@@ -96,6 +101,7 @@ Test(options, what_makes_no_sense_is_refused_with_a_sentence) {
         "echo --transport udp",
         "user-update --size 8",
         "user-update --size 101",
+        "order --clients 4 --actors 11",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         cr_expect_not(parse(lines[i]), "%s", lines[i]);

@@ -5,7 +5,7 @@
 
 #include "tests/storage/random.h"
 
-enum { NAME_BYTES = 16, SHORT_BYTES_MAX = 200, LONG_BYTES_MAX = 2000, LONG_ONE_IN = 8 };
+enum { NAME_BYTES = 16, EMAIL_BYTES = 32, SHORT_BYTES_MAX = 200, LONG_BYTES_MAX = 2000, LONG_ONE_IN = 8 };
 
 const char *value_method(operation_type_t type) {
     switch (type) {
@@ -35,7 +35,7 @@ static size_t spell_info(char info[LONG_BYTES_MAX], uint64_t value) {
 }
 
 void value_pack(pack_t *pack, operation_type_t type, uint64_t value) {
-    char name[NAME_BYTES + 1], info[LONG_BYTES_MAX];
+    char name[NAME_BYTES + 1], info[LONG_BYTES_MAX], email[EMAIL_BYTES];
     if (type == OPERATION_READ) {
         pack_map(pack, 0);
         return;
@@ -44,7 +44,8 @@ void value_pack(pack_t *pack, operation_type_t type, uint64_t value) {
     pack_map(pack, type == OPERATION_CREATE ? 3 : 2);
     if (type == OPERATION_CREATE) {
         pack_cstring(pack, "email");
-        pack_cstring(pack, "crash@example.com");
+        snprintf(email, sizeof email, "%s@example.com", name); /* of this request alone */
+        pack_cstring(pack, email);
     }
     pack_cstring(pack, "name");
     pack_cstring(pack, name);

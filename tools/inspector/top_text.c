@@ -88,9 +88,8 @@ static void print_part(const json_t *look, const char *name) {
 }
 
 static void print_broker(const json_t *look) {
-    static const char *const names[] = {"peers",        "in_flight",     "per_s",         "refused_per_s",
-                                        "handles",      "subscriptions", "lagged",        "dropped",
-                                        "timer_lag_ms", "dead_letters",  "lost_messages", "lost_works"};
+    static const char *const names[] = {"peers",         "in_flight", "per_s",        "refused_per_s", "handles",
+                                        "subscriptions", "lagged",    "timer_lag_ms", "dead_letters"};
     json_t *row = json_object();
     CHECK(row != NULL, "out of memory");
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {

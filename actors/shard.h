@@ -29,14 +29,14 @@ typedef struct shard_options {
     uint32_t outbox_messages_max; /* of a partition; above it writes of clients to it are refused with busy */
     uint8_t folder[FOLDER_ID_BYTES];
     uint64_t log_epoch;
-    uint8_t hash_key[KEYED_HASH_BYTES]; /* derived from the folder's secret */
+    uint8_t hash_key[KEYED_HASH_BYTES];                      /* derived from the folder's secret */
     const settings_t *settings;                              /* for handlers; copied; NULL: the defaults */
     void (*tell)(span_t kind, span_t key, const char *what); /* of what went wrong with an actor; NULL: nobody asks */
     const actor_t *(*actor_of)(const kind_t *kind);          /* NULL: as in kind.h; else a test's own */
     const kind_t *(*kind_of)(span_t name);                   /* NULL: as in schema.h; else a test's own */
     /* What holds a handler to TURN_US_MAX; NULL: nothing does. now_us is cheap and asked around every handler; one that
-       took too long by it is undone and run once more under cpu_us, which counts this thread's time only, since it may
-       have been the machine that was slow; if it is again too long, it fails. */
+       took too long by it is undone and run again under cpu_us, which counts this thread's time only, since it may have
+       been the machine that was slow; if it is too long three times more, it fails. */
     uint64_t (*now_us)(void);
     uint64_t (*cpu_us)(void);
 } shard_options_t;

@@ -5,8 +5,8 @@
  *
  * Bounds: TURN_WRITES_MAX writes, TURN_BYTES_MAX bytes written and sent, subkeys of 1 to SUBKEY_BYTES_MAX bytes, values
  * up to VALUE_BYTES_MAX. Past one the function returns TOO_LARGE, which the handler returns in turn. And TURN_US_MAX of
- * processor time, looked at when the handler returns; so a handler may run twice for one message, with nothing left of
- * the first time.
+ * processor time, looked at when the handler returns; so a handler may run more than once for one message, with
+ * nothing left of the times before.
  */
 #ifndef DORAN_ACTORS_TURN_H
 #define DORAN_ACTORS_TURN_H

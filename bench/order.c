@@ -4,7 +4,7 @@
  * ledgers must say (stock.h).
  *
  * prepare: make the SKUs, add to their stock, and see where their ledgers stand.
- * measured: create, and get until the order is RESERVED; only then it is acknowledged. REJECTED counts as conflict.
+ * measured: create, and get until the order is RESERVED; only then it is acknowledged. any other end counts as conflict.
  * judge: read the ledgers from there on, and compare.
  */
 #include "bench/workload.h"
@@ -206,7 +206,7 @@ static order_state_t state_in(worker_t *self, const doran_reply_t *reply) {
 static bool order_pending(worker_t *self, const slot_t *slot, const doran_reply_t *reply, doran_code_t *code) {
     order_state_t state = state_in(self, reply);
     (void)slot;
-    if (state == order_state_REJECTED) {
+    if (state != order_state_RESERVED && state != order_state_COUNT) {
         *code = DORAN_CONFLICT;
     }
     return state == order_state_PENDING;

@@ -232,7 +232,7 @@ shard_stats_t shard_stats(shard_t *self) {
         .outbox = self->outbox == NULL ? 0 : outbox_count(self->outbox),
         .held = holds_count(self->holds),
         .dead_letters = self->dead_letters.count,
-        .timer_lag_ms = until(self->unix_ms, timers_due_ms(self->timers)),
+        .timer_lag_ms = timers_due_ms(self->timers) == 0 ? 0 : until(self->unix_ms, timers_due_ms(self->timers)),
     };
     histogram_reset(&self->wait);
     return stats;

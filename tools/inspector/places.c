@@ -96,7 +96,7 @@ status_t places_add(places_t *self, const record_t *record, span_t body) {
     token_t tokens[ELEMENTS_MAX];
     tape_t tape = {.tokens = tokens, .capacity = ELEMENTS_MAX};
     size_t count = self->count;
-    span_t through;
+    span_t through = {0};
     if (tape_read_whole(&tape, body) != STATUS_OK || !fits(record, &tape)) {
         return STATUS_INVALID;
     }

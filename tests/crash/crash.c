@@ -8,16 +8,11 @@
  * DIR must be on a disk. What fails is kept there. Exit code 0: nothing failed (with --expect-loss: something was
  * lost); 1: the opposite; 2: usage.
  */
-#include <errno.h>
-#include <ftw.h>
-#include <getopt.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <sodium.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 
 #include "tests/crash/epoch.h"
+#include "tests/crash/run.h"
 
 enum {
     EXIT_FOUND_NOTHING = 0,
@@ -25,90 +20,17 @@ enum {
     EXIT_USAGE = 2,
     KILLS_PER_EPOCH = 25,
     LINES_MAX = 60,
-    PATH_BYTES = 512,
 };
 
 typedef struct crash {
-    const char *dorand, *data;
-    uint32_t kills;
-    uint64_t seed;
-    bool expect_loss;
+    run_options_t options;
     random_state_t random;
     epoch_result_t sum;
     uint32_t lines; /* of failures */
 } crash_t;
 
 static const char usage[] =
-    "usage: crash --dorand PROGRAM --data DIR --kills N [--seed S] [--expect-loss]\n"
-    "\n"
-    "  --dorand PROGRAM  the server to be killed\n"
-    "  --data DIR        where its data folders are made; on a disk, and a short name: there are sockets in it\n"
-    "  --kills N         how many kills are to count\n"
-    "  --seed S          of what is chosen at random; it is printed\n"
-    "  --expect-loss     succeed only if acknowledged writes were lost\n";
-
-static bool parse_number(const char *text, uint64_t *number) {
-    char *end;
-    errno = 0;
-    *number = strtoull(text, &end, 10);
-    return errno == 0 && end != text && *end == 0;
-}
-
-static bool parse(crash_t *self, int count, char **values) {
-    static const struct option options[] = {
-        {"dorand", required_argument, NULL, 'd'}, {"data", required_argument, NULL, 'f'},
-        {"kills", required_argument, NULL, 'k'},  {"seed", required_argument, NULL, 's'},
-        {"expect-loss", no_argument, NULL, 'l'},  {0}};
-    uint64_t kills = 0;
-    bool good = true;
-    for (int option; good && (option = getopt_long(count, values, "", options, NULL)) != -1;) {
-        switch (option) {
-        case 'd':
-            self->dorand = optarg;
-            break;
-        case 'f':
-            self->data = optarg;
-            break;
-        case 'k':
-            good = parse_number(optarg, &kills);
-            break;
-        case 's':
-            good = parse_number(optarg, &self->seed);
-            break;
-        case 'l':
-            self->expect_loss = true;
-            break;
-        default:
-            good = false;
-        }
-    }
-    self->kills = (uint32_t)kills;
-    return good && optind == count && self->dorand != NULL && self->data != NULL && kills > 0 && kills <= 1000000;
-}
-
-static bool prepare_folder(const char *path) {
-    struct statfs file_system;
-    if ((mkdir(path, 0700) != 0 && errno != EEXIST) || statfs(path, &file_system) != 0) {
-        fprintf(stderr, "crash: %s: %s\n", path, strerror(errno));
-        return false;
-    }
-    if (file_system.f_type == TMPFS_MAGIC) {
-        fprintf(stderr, "crash: %s is in memory; a journal is to be synced to a disk\n", path);
-        return false;
-    }
-    return true;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place) {
-    (void)status;
-    (void)type;
-    (void)place;
-    return remove(path);
-}
-
-static void remove_folder(const char *path) {
-    (void)nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
+    "usage: crash --dorand PROGRAM --data DIR --kills N [--seed S] [--expect-loss]\n\n" RUN_OPTIONS_TEXT;
 
 static void report(void *context, const char *line) {
     crash_t *self = context;
@@ -147,13 +69,13 @@ static void tell_epoch(uint32_t number, const epoch_result_t *result) {
 
 /* One data folder. True: it is as it should be, and gone. */
 static bool run_epoch(crash_t *self, uint32_t number) {
-    char data[PATH_BYTES], output[PATH_BYTES];
-    uint32_t left = self->kills - self->sum.counted;
-    snprintf(data, sizeof data, "%s/%u", self->data, number);
-    snprintf(output, sizeof output, "%s/%u.output", self->data, number);
-    remove_folder(data);
+    char data[RUN_PATH_BYTES], output[RUN_PATH_BYTES];
+    uint32_t left = self->options.kills - self->sum.counted;
+    snprintf(data, sizeof data, "%s/%u", self->options.data, number);
+    snprintf(output, sizeof output, "%s/%u.output", self->options.data, number);
+    run_remove_folder(data);
     (void)remove(output);
-    epoch_options_t options = {.dorand = self->dorand,
+    epoch_options_t options = {.dorand = self->options.dorand,
                                .data = data,
                                .output = output,
                                .kills = left < KILLS_PER_EPOCH ? left : KILLS_PER_EPOCH,
@@ -164,8 +86,8 @@ static bool run_epoch(crash_t *self, uint32_t number) {
     tell_epoch(number, &result);
     add(&self->sum, &result);
     bool good = failures(&result.verdict) == 0 && result.counted == options.kills;
-    if (good || self->expect_loss) {
-        remove_folder(data);
+    if (good || self->options.expect_loss) {
+        run_remove_folder(data);
         (void)remove(output);
     }
     return good;
@@ -189,23 +111,24 @@ int main(int count, char **values) {
     if (sodium_init() < 0) {
         return EXIT_FAILED;
     }
-    randombytes_buf(&self.seed, sizeof self.seed);
-    if (!parse(&self, count, values)) {
+    randombytes_buf(&self.options.seed, sizeof self.options.seed);
+    if (!run_parse(count, values, &self.options)) {
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
-    if (!prepare_folder(self.data)) {
+    if (!run_prepare_folder("crash", self.options.data)) {
         return EXIT_USAGE;
     }
-    printf("seed %" PRIu64 "\n", self.seed);
+    printf("seed %" PRIu64 "\n", self.options.seed);
     fflush(stdout);
-    self.random.word = self.seed;
+    self.random.word = self.options.seed;
     bool going = true;
-    for (uint32_t number = 1; going && self.sum.counted < self.kills; number++) {
+    for (uint32_t number = 1; going && self.sum.counted < self.options.kills; number++) {
         bool good = run_epoch(&self, number);
-        going = good || (self.expect_loss && self.sum.verdict.lost == 0 && number * KILLS_PER_EPOCH < 4 * self.kills);
+        going = good || (self.options.expect_loss && self.sum.verdict.lost == 0 &&
+                         number * KILLS_PER_EPOCH < 4 * self.options.kills);
     }
     tell_sum(&self);
-    bool failed = failures(&self.sum.verdict) > 0 || self.sum.counted < self.kills;
-    return self.expect_loss ? self.sum.verdict.lost == 0 : failed;
+    bool failed = failures(&self.sum.verdict) > 0 || self.sum.counted < self.options.kills;
+    return self.options.expect_loss ? self.sum.verdict.lost == 0 : failed;
 }

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nothing here reads back what was written before the next requests are made: that is for the end, where logs, ledgers
+ * and rows are read whole. What was acknowledged is not sent again, so no retry can make a loss good.
+ */
+#include "tests/crash/lives.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+
+#include "tests/crash/server.h"
+
+enum {
+    READY_US = 30000000,
+    PHASE_US = 60000000, /* no phase of a life lasts as long */
+    STOP_US = 15000000,
+    POLL_US = 5000, /* the SDK's timers are not among what is polled */
+    /* Kills. */
+    RECOVERY_KILL_ONE_IN = 4,
+    RECOVERY_KILLS_MAX = 8,
+    RECOVERY_US = 50000,    /* after the start of the program */
+    EARLY_KILL_ONE_IN = 10, /* not long after the start, whatever is going on */
+    EARLY_US = 40000,
+    LOAD_US_MIN = 3000, /* after the first answer */
+    LOAD_US_MAX = 600000,
+    LONG_LOAD_ONE_IN = 4,
+    LONG_LOAD_US_MAX = 2500000,
+    IN_VAIN_MAX = 3,          /* kills that do not count, for each that does */
+    RESERVATION_MS = 3600000, /* in the last life */
+};
+
+static const check_t *const checks[] = {&check_rooms, &check_orders, &check_accounts, &check_jobs, &check_stored};
+enum { CHECKS = ARRAY_LENGTH(checks) };
+
+/* A call to the disk takes up to so much longer, in half of the lives. */
+enum { SLOW_COUNT = 4 };
+static const uint32_t slow_us[SLOW_COUNT] = {0, 0, 500, 4000};
+
+typedef struct lives {
+    const lives_options_t *options;
+    lives_result_t result;
+    trial_t *trial; /* from the first start on */
+    void *contexts[CHECKS];
+    server_options_t server_options;
+    server_t server;
+    uint32_t count;
+    size_t slowness;               /* of the server's disk: index of slow_us */
+    uint64_t start_us[SLOW_COUNT]; /* how long the last start took with it */
+    bool broken;                   /* something happened after which going on makes no sense */
+} lives_t;
+
+static size_t below(lives_t *self, size_t limit) {
+    return random_below(self->options->random, limit);
+}
+
+PRINTF_LIKE(2, 3) static bool broken(lives_t *self, const char *format, ...) {
+    char line[512];
+    int len = snprintf(line, sizeof line, "wrong: server, after kill %u: ", self->result.counted);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line + len, sizeof line - (size_t)len, format, arguments);
+    va_end(arguments);
+    self->options->report(self->options->context, line);
+    self->result.failures++;
+    self->broken = true;
+    return false;
+}
+
+/* The last line that the server said. code is as server_ended says it. */
+static bool broken_by_end(lives_t *self, int code) {
+    char words[256] = "";
+    FILE *output = fopen(self->options->output, "re");
+    while (output != NULL && fgets(words, sizeof words, output) != NULL) {
+    }
+    if (output != NULL) {
+        fclose(output);
+    }
+    words[strcspn(words, "\n")] = 0;
+    return broken(self, "it ended by itself, with %s %d, saying: %s", code > 128 ? "signal" : "exit code",
+                  code > 128 ? code - 128 : code, words);
+}
+
+/* Starting */
+
+static void set(lives_t *self, size_t *count, const char *name, size_t value) {
+    CHECK(*count < SERVER_SETTINGS_MAX, "%zu settings", *count);
+    snprintf(self->server_options.settings[(*count)++], SERVER_SETTING_BYTES, "%s=%zu", name, value);
+}
+
+/* Small bounds, and others in each life. reservation_ms 0: one that ends soon. */
+static void choose_settings(lives_t *self, size_t reservation_ms) {
+    static const size_t segments[] = {KIB(64), KIB(256), MIB(1), MIB(4)};
+    static const size_t slices[] = {100, 1000, 5000, 20000};
+    static const size_t idle_ms[] = {10, 300000};
+    static const size_t reservations_ms[] = {300, 700, 2000};
+    size_t count = 0;
+    self->slowness = below(self, SLOW_COUNT);
+    self->server_options.slow_us = slow_us[self->slowness];
+    memset(self->server_options.settings, 0, sizeof self->server_options.settings);
+    set(self, &count, "shards", 1 + below(self, 4));
+    set(self, &count, "segment_bytes", segments[below(self, ARRAY_LENGTH(segments))]);
+    set(self, &count, "memtable_bytes_max", MIB(1) + below(self, MIB(1)));
+    set(self, &count, "journal_tail_bytes_max", MIB(1) + below(self, MIB(4)));
+    set(self, &count, "apply_slice_records", slices[below(self, ARRAY_LENGTH(slices))]);
+    set(self, &count, "resident_actors_max", 64 + below(self, 4000));
+    set(self, &count, "idle_ms", idle_ms[below(self, ARRAY_LENGTH(idle_ms))]);
+    set(self, &count, "heartbeat_ms", 100);
+    set(self, &count, "reservation_ms",
+        reservation_ms > 0 ? reservation_ms : reservations_ms[below(self, ARRAY_LENGTH(reservations_ms))]);
+}
+
+static bool wait_ready(lives_t *self) {
+    switch (server_wait(&self->server, READY_US)) {
+    case SERVER_READY:
+        self->start_us[self->slowness] = server_now_us() - self->server.started_us;
+        return true;
+    case SERVER_STARTING:
+        return broken(self, "it is not ready after %d s", READY_US / 1000000);
+    case SERVER_ENDED:
+        return broken_by_end(self, server_ended(&self->server));
+    }
+    return false;
+}
+
+static bool kill_now(lives_t *self) {
+    int ended = server_kill(&self->server);
+    if (self->trial != NULL) {
+        trial_killed(self->trial);
+    }
+    return ended == SERVER_KILLED || broken_by_end(self, ended);
+}
+
+/* Starts it and kills it before it is ready; if that was too late, it was a kill without requests. */
+static bool kill_in_recovery(lives_t *self) {
+    choose_settings(self, 0);
+    uint64_t usual_us = self->start_us[self->slowness];
+    server_start(&self->server, &self->server_options);
+    switch (server_wait(&self->server, below(self, usual_us > 0 ? usual_us : RECOVERY_US))) {
+    case SERVER_STARTING:
+        self->result.during_recovery++;
+        break;
+    case SERVER_READY:
+        self->result.discounted++;
+        break;
+    case SERVER_ENDED:
+        return broken_by_end(self, server_ended(&self->server));
+    }
+    return kill_now(self);
+}
+
+/* disturbed: is killed at least once while it recovers. */
+static bool start(lives_t *self, bool disturbed, size_t reservation_ms) {
+    uint32_t before = self->result.during_recovery;
+    for (int i = 0; disturbed && i < RECOVERY_KILLS_MAX; i++) {
+        if (!kill_in_recovery(self)) {
+            return false;
+        }
+        disturbed = self->result.during_recovery == before || below(self, RECOVERY_KILL_ONE_IN) == 0;
+    }
+    choose_settings(self, reservation_ms);
+    server_start(&self->server, &self->server_options);
+    return wait_ready(self);
+}
+
+/* Keys and addresses are there once the first start is through. */
+static bool begin(lives_t *self) {
+    char error[512];
+    self->trial = trial_open(&(trial_options_t){.data = self->options->data,
+                                                .random = self->options->random,
+                                                .report = self->options->report,
+                                                .context = self->options->context},
+                             error, sizeof error);
+    if (self->trial == NULL) {
+        return broken(self, "%s", error);
+    }
+    bool good = true;
+    for (size_t i = 0; i < CHECKS && good; i++) {
+        self->contexts[i] = checks[i]->create(self->trial);
+        good = checks[i]->set_up == NULL || checks[i]->set_up(self->contexts[i]);
+    }
+    self->broken = !good;
+    return good;
+}
+
+static bool come_back(lives_t *self) {
+    if (self->trial == NULL) {
+        return begin(self);
+    }
+    for (size_t i = 0; i < CHECKS; i++) {
+        if (checks[i]->come_back != NULL) {
+            checks[i]->come_back(self->contexts[i]);
+        }
+    }
+    return true;
+}
+
+/* The loop */
+
+static void wait_for_something(lives_t *self, uint64_t until_us) {
+    struct pollfd watched[TRIAL_CONNECTIONS + 1];
+    uint64_t now_us = server_now_us(), left_us = until_us > now_us ? until_us - now_us : 0;
+    struct timespec wait = {.tv_nsec = (long)(left_us < POLL_US ? left_us : POLL_US) * 1000};
+    for (size_t i = 0; i < TRIAL_CONNECTIONS; i++) {
+        watched[i] = (struct pollfd){.fd = doran_fd(trial_connection(self->trial, i)), .events = POLLIN};
+    }
+    watched[TRIAL_CONNECTIONS] = (struct pollfd){.fd = self->server.process, .events = POLLIN};
+    CHECK(ppoll(watched, ARRAY_LENGTH(watched), &wait, NULL) >= 0 || errno == EINTR, "%s", strerror(errno));
+}
+
+/* One round. False: the server has ended by itself. */
+static bool turn_over(lives_t *self, bool load, uint64_t until_us) {
+    for (size_t i = 0; i < CHECKS && load; i++) {
+        if (checks[i]->fill != NULL) {
+            checks[i]->fill(self->contexts[i]);
+        }
+    }
+    trial_step(self->trial);
+    wait_for_something(self, until_us);
+    trial_step(self->trial);
+    return server_wait(&self->server, 0) != SERVER_ENDED || broken_by_end(self, server_ended(&self->server));
+}
+
+/* Works until the server is to be killed: some time after its first answer, or very soon. */
+static bool work(lives_t *self) {
+    bool early = below(self, EARLY_KILL_ONE_IN) == 0, answered = early;
+    bool long_load = below(self, LONG_LOAD_ONE_IN) == 0;
+    uint64_t before = trial_acknowledged(self->trial), now_us = server_now_us();
+    uint64_t kill_us = early ? now_us + 1 + below(self, EARLY_US) : now_us + PHASE_US;
+    while (server_now_us() < kill_us) {
+        if (!turn_over(self, true, kill_us)) {
+            return false;
+        }
+        if (!answered && trial_acknowledged(self->trial) > before) {
+            answered = true;
+            kill_us = server_now_us() + LOAD_US_MIN + 10 * slow_us[self->slowness] +
+                      below(self, long_load ? LONG_LOAD_US_MAX : LOAD_US_MAX);
+        }
+    }
+    return answered || broken(self, "nothing is answered; %u requests wait", trial_in_flight(self->trial));
+}
+
+static bool life(lives_t *self) {
+    if (!start(self, self->count++ % RECOVERY_KILL_ONE_IN == 0, 0) || !come_back(self)) {
+        return false;
+    }
+    uint64_t before = trial_acknowledged(self->trial);
+    if (!work(self) || !kill_now(self)) {
+        return false;
+    }
+    trial_step(self->trial); /* what it sent before it died */
+    uint32_t in_flight = trial_in_flight(self->trial);
+    if (trial_acknowledged(self->trial) > before && in_flight >= LIVES_IN_FLIGHT_MIN) {
+        self->result.counted++;
+        self->result.in_flight += in_flight;
+    } else {
+        self->result.discounted++;
+    }
+    return true;
+}
+
+/* The end */
+
+static bool answer_all(lives_t *self) {
+    uint64_t until_us = server_now_us() + PHASE_US;
+    while (trial_in_flight(self->trial) > 0 && server_now_us() < until_us) {
+        if (!turn_over(self, false, until_us)) {
+            return false;
+        }
+    }
+    uint32_t left = trial_in_flight(self->trial);
+    return left == 0 || broken(self, "nothing more happens; %u requests are not answered", left);
+}
+
+static void judge(lives_t *self) {
+    for (size_t i = 0; i < CHECKS; i++) {
+        char line[256];
+        checks[i]->judge(self->contexts[i]);
+        checks[i]->tell(self->contexts[i], line, sizeof line);
+        self->options->tell(checks[i]->name, line);
+    }
+}
+
+static void settle(lives_t *self) {
+    if (!start(self, false, RESERVATION_MS) || !come_back(self) || !answer_all(self)) {
+        return;
+    }
+    judge(self);
+    int code = server_stop(&self->server, STOP_US);
+    if (code < 0) {
+        (void)broken(self, "it did not stop in %d s", STOP_US / 1000000);
+    } else if (code != 0) {
+        (void)broken_by_end(self, code);
+    }
+}
+
+static void finish(lives_t *self) {
+    if (self->server.pid > 0) {
+        (void)server_kill(&self->server);
+    }
+    if (self->trial != NULL) {
+        self->result.answered = trial_answered(self->trial);
+        self->result.acknowledged = trial_acknowledged(self->trial);
+        self->result.failures += trial_failures(self->trial);
+        self->result.losses = trial_losses(self->trial);
+    }
+    for (size_t i = 0; i < CHECKS; i++) {
+        checks[i]->destroy(self->contexts[i]);
+    }
+    trial_close(&self->trial);
+}
+
+static bool has_seen_enough(const lives_t *self) {
+    return self->broken || (self->options->until_loss && self->trial != NULL && trial_losses(self->trial) > 0);
+}
+
+lives_result_t lives_run(const lives_options_t *options) {
+    lives_t self = {.options = options};
+    self.server_options =
+        (server_options_t){.dorand = options->dorand, .data = options->data, .output = options->output};
+    uint32_t in_vain_max = IN_VAIN_MAX * (options->kills + 1);
+    while (!has_seen_enough(&self) && self.result.counted < options->kills && self.result.discounted < in_vain_max) {
+        (void)life(&self);
+    }
+    if (!has_seen_enough(&self)) {
+        settle(&self);
+    }
+    finish(&self);
+    return self.result;
+}

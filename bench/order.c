@@ -4,8 +4,8 @@
  * ledgers must say (stock.h).
  *
  * prepare: make the SKUs, add to their stock, and see where their ledgers stand.
- * measured: create, and get until the order is RESERVED; only then it is acknowledged. any other end counts as
- * conflict. judge: read the ledgers from there on, and compare.
+ * measured: create, and get until the order is RESERVED: then it is acknowledged. Another end counts as a conflict.
+ * judge: read the ledgers from there on, and compare.
  */
 #include "bench/workload.h"
 

@@ -129,7 +129,8 @@ static void plan_measured(crew_t *crew) {
                  .begin_us = begin_us,
                  .end_us = options->seconds > 0 ? begin_us + (uint64_t)(options->seconds * 1e6) : UINT64_MAX,
                  .rate = options->rate / options->clients,
-                 .measured = true};
+                 .measured = true,
+                 .listens = crew->workload->listens};
 }
 
 /* The clients are idle between the phases, so theirs may be used. */
@@ -161,6 +162,7 @@ static void sum_up(const crew_t *crew, result_t *result) {
     for (uint32_t i = 0; i < crew->options->clients; i++) {
         const worker_t *worker = &crew->workers[i];
         result->acknowledged += worker->acknowledged;
+        result->delivered += worker->delivered;
         for (int code = 0; code < CODES; code++) {
             result->errors[code] += worker->errors[code];
         }
@@ -181,6 +183,7 @@ static void describe(const crew_t *crew, result_t *result) {
                          .window = options->window,
                          .size = options->size,
                          .actors = options->actors,
+                         .subscribers = options->subscribers,
                          .rate = options->rate,
                          .server = result->server};
 }

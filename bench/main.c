@@ -16,7 +16,8 @@ enum { EXIT_OK, EXIT_COULD_NOT_RUN, EXIT_USAGE, EXIT_WRONG };
  * sharing. */
 enum { IO_THREADS = 2 };
 
-static const workload_t *const workloads[] = {&echo_workload, &user_update_workload, &order_workload};
+static const workload_t *const workloads[] = {&echo_workload, &user_update_workload, &order_workload,
+                                              &room_post_workload, &fan_out_workload};
 
 static int judge(const result_t *results, unsigned count) {
     for (unsigned i = 0; i < count; i++) {

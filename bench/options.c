@@ -13,7 +13,13 @@
 
 #include "schemas/check.h"
 
-enum { SECONDS_DEFAULT = 10 };
+enum {
+    CLIENTS_DEFAULT = 4,
+    ACTORS_DEFAULT = 100000,
+    ROOMS_DEFAULT = 1000,
+    SUBSCRIBERS_DEFAULT = 10,
+    SECONDS_DEFAULT = 10,
+};
 
 typedef struct problem_text {
     char *text;
@@ -62,6 +68,7 @@ static const struct option flags[] = {
     {"count", required_argument, NULL, 'n'},
     {"size", required_argument, NULL, 'b'},
     {"actors", required_argument, NULL, 'a'},
+    {"subscribers", required_argument, NULL, 'u'},
     {"json", no_argument, NULL, 'j'},
     {"help", no_argument, NULL, 'h'},
     {0},
@@ -106,6 +113,10 @@ static bool parse_flag(bench_options_t *self, int flag, problem_text_t *problem)
         fits = parse_whole("actors", 1, ACTORS_MAX, &number, problem);
         self->actors = (uint32_t)number;
         break;
+    case 'u':
+        fits = parse_whole("subscribers", 1, CLIENTS_MAX, &number, problem);
+        self->subscribers = (uint32_t)number;
+        break;
     case 'j':
         self->json = true;
         break;
@@ -116,6 +127,27 @@ static bool parse_flag(bench_options_t *self, int flag, problem_text_t *problem)
         fits = refuse(problem, "Unknown or incomplete flag %s.", optarg != NULL ? optarg : "");
     }
     return fits;
+}
+
+static bool is_fan_out(const bench_options_t *self) {
+    return strcmp(self->workload, "fan-out") == 0;
+}
+
+static bool posts(const bench_options_t *self) {
+    return is_fan_out(self) || strcmp(self->workload, "room-post") == 0;
+}
+
+static bool check_rooms(const bench_options_t *self, problem_text_t *problem) {
+    if (posts(self) && (self->size < POST_BYTES_MIN || self->size > POST_BYTES_MAX)) {
+        return refuse(problem, "%s takes a --size from %d to %d.", self->workload, POST_BYTES_MIN, POST_BYTES_MAX);
+    }
+    if (self->subscribers > 0 && !posts(self)) {
+        return refuse(problem, "Nobody subscribes in %s.", self->workload);
+    }
+    if (self->subscribers > self->clients) {
+        return refuse(problem, "Each of the --subscribers of a room needs one of the --clients.");
+    }
+    return true;
 }
 
 static bool check_together(const bench_options_t *self, problem_text_t *problem) {
@@ -136,11 +168,30 @@ static bool check_together(const bench_options_t *self, problem_text_t *problem)
     if (user_update && (self->size < USER_BYTES_MIN || self->size > USER_BYTES_MAX)) {
         return refuse(problem, "user-update takes a --size from %d to %d.", USER_BYTES_MIN, USER_BYTES_MAX);
     }
-    return true;
+    return check_rooms(self, problem);
+}
+
+static uint32_t lesser(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
+/* What was not said. Everybody subscribes in fan-out, and it has a room for each. */
+static void fill_in(bench_options_t *self) {
+    bool fan_out = is_fan_out(self);
+    if (posts(self) && self->subscribers == 0) {
+        uint32_t most = fan_out ? CLIENTS_MAX : SUBSCRIBERS_DEFAULT;
+        self->subscribers = self->clients == 0 ? SUBSCRIBERS_DEFAULT : lesser(self->clients, most);
+    }
+    if (self->clients == 0) {
+        self->clients = self->subscribers > CLIENTS_DEFAULT ? self->subscribers : CLIENTS_DEFAULT;
+    }
+    if (self->actors == 0) {
+        self->actors = fan_out ? self->clients : posts(self) ? ROOMS_DEFAULT : ACTORS_DEFAULT;
+    }
 }
 
 static bool is_workload(const char *name) {
-    static const char *const names[] = {"echo", "user-update", "order", "limits"};
+    static const char *const names[] = {"echo", "user-update", "order", "room-post", "fan-out", "limits"};
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
         if (strcmp(name, names[i]) == 0) {
             return true;
@@ -151,7 +202,7 @@ static bool is_workload(const char *name) {
 
 bool bench_options_parse(bench_options_t *self, int argc, char *const argv[], char *error, size_t error_bytes) {
     problem_text_t problem = {.text = error, .bytes = error_bytes};
-    *self = (bench_options_t){.transport = TRANSPORT_TCP, .clients = 4, .window = 1000, .size = 64, .actors = 100000};
+    *self = (bench_options_t){.transport = TRANSPORT_TCP, .window = 1000, .size = 64};
     optind = 0; /* start anew, also in a process that parsed before */
     opterr = 0;
     int flag;
@@ -167,7 +218,7 @@ bool bench_options_parse(bench_options_t *self, int argc, char *const argv[], ch
         return true;
     }
     if (optind != argc - 1 || !is_workload(argv[optind])) {
-        return refuse(&problem, "Say one workload: echo, user-update, order or limits.");
+        return refuse(&problem, "Say one workload: echo, user-update, order, room-post, fan-out or limits.");
     }
     self->workload = argv[optind];
     if (self->data == NULL && self->endpoint == NULL) {
@@ -176,17 +227,20 @@ bool bench_options_parse(bench_options_t *self, int argc, char *const argv[], ch
     }
     bool counts = self->count > 0 && strcmp(self->workload, "limits") != 0;
     self->seconds = self->seconds > 0 || counts ? self->seconds : SECONDS_DEFAULT;
+    fill_in(self);
     return check_together(self, &problem);
 }
 
 void bench_options_help(void) {
     puts("Loads a DoranDoran server and checks what it answers.\n"
          "\n"
-         "usage: doran-bench echo|user-update|order|limits [FLAGS]\n"
+         "usage: doran-bench echo|user-update|order|room-post|fan-out|limits [FLAGS]\n"
          "\n"
          "  echo         an actor answers what it is sent; nothing is stored\n"
          "  user-update  durable updates of users bench-0000001 …, made first where they are missing\n"
          "  order        orders of 3 SKUs each, from creation until everything is reserved; --actors is of SKUs\n"
+         "  room-post    durable posts into rooms bench-0000001 …, each delivered to the subscribers of its room\n"
+         "  fan-out      the same with a room for each client and all of them subscribed; latency is the deliveries'\n"
          "  limits       echo beside bare ZeroMQ, over ipc and tcp; one fdatasync after another on the data's disk\n"
          "\n"
          "  --data DIR         folder of a server on this machine ($DORAN_DATA, else ./data)\n"
@@ -200,7 +254,8 @@ void bench_options_help(void) {
          "  --seconds S        how long (10)\n"
          "  --count N          how many requests\n"
          "  --size N           bytes of payload (64)\n"
-         "  --actors N         how many actors, chosen evenly (100000)\n"
+         "  --actors N         how many actors, chosen evenly (100000; 1000 rooms; fan-out: as many as clients)\n"
+         "  --subscribers N    of each room, each on another client's connection (10; fan-out: all clients)\n"
          "  --json             one line of JSON\n"
          "\n"
          "exit: 0 ok · 1 could not run · 2 usage · 3 the server's answers were wrong");

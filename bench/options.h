@@ -18,6 +18,8 @@ enum {
     ORDER_SKUS = 3, /* of one order */
     USER_BYTES_MIN = 16,
     USER_BYTES_MAX = 100, /* a name; the request then has less than 192 bytes */
+    POST_BYTES_MIN = 35,
+    POST_BYTES_MAX = 4000,
 };
 
 typedef struct bench_options {
@@ -32,6 +34,7 @@ typedef struct bench_options {
     uint64_t count;  /* 0: until seconds */
     uint32_t size;   /* bytes of payload */
     uint32_t actors;
+    uint32_t subscribers; /* of each actor, each on a connection of its own; 0: of workloads without any */
     bool json;
     bool help;
 } bench_options_t;

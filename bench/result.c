@@ -53,6 +53,9 @@ void result_print_json(const result_t *self, FILE *out) {
             self->curve ? "true" : "false");
     fprintf(out, "\"clients\":%u,\"window\":%u,\"rate\":%.10g,\"size\":%u,\"actors\":%u,", self->clients, self->window,
             self->rate, self->size, self->actors);
+    if (self->subscribers > 0) {
+        fprintf(out, "\"subscribers\":%u,\"delivered\":%llu,", self->subscribers, (unsigned long long)self->delivered);
+    }
     fprintf(out, "\"seconds\":%.3f,\"acknowledged\":%llu,\"errors\":{", self->seconds,
             (unsigned long long)self->acknowledged);
     print_errors(self, out);
@@ -94,6 +97,10 @@ void result_print_text(const result_t *self, FILE *out) {
             self->curve ? " with CURVE" : "", self->clients, self->window, self->size);
     fprintf(out, "  answered   %llu in %.2f s: %.0f a second\n", (unsigned long long)self->acknowledged, self->seconds,
             result_per_second(self));
+    if (self->subscribers > 0) {
+        fprintf(out, "  delivered  %llu to %u subscribers of each of %u rooms\n", (unsigned long long)self->delivered,
+                self->subscribers, self->actors);
+    }
     fprintf(out, "  latency    p50 %llu us, p90 %llu us, p99 %llu us, p99.9 %llu us, max %llu us\n",
             percentile(self, 0.5), percentile(self, 0.9), percentile(self, 0.99), percentile(self, 0.999),
             (unsigned long long)self->latency.max);

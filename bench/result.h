@@ -16,9 +16,11 @@ typedef struct result {
     const char *workload, *transport;
     bool curve;
     uint32_t clients, window, size, actors;
+    uint32_t subscribers; /* of each actor; 0: nobody subscribes in this workload */
     double rate;
     double seconds; /* measured: from the first request to the last answer */
     uint64_t acknowledged;
+    uint64_t delivered; /* to subscribers */
     uint64_t errors[CODES];
     histogram_t latency;
     figures_t server;

@@ -16,6 +16,7 @@ enum {
     DRAIN_US = 120000000, /* longer than any request's time */
     WAIT_US = 100000,
     LOOK_US = 4000, /* the first time */
+    LINGER_US = 200000,
     BODY_OVERHEAD_BYTES = 256,
 };
 
@@ -63,7 +64,9 @@ void worker_fini(worker_t *self) {
 
 static void record(worker_t *self, const slot_t *slot, doran_code_t code) {
     uint64_t now_us = clock_us();
-    histogram_record(&self->latency, now_us > slot->intended_us ? now_us - slot->intended_us : 0);
+    if (!self->pass->listens) {
+        histogram_record(&self->latency, now_us > slot->intended_us ? now_us - slot->intended_us : 0);
+    }
     self->last_us = now_us;
     self->acknowledged += code == DORAN_OK;
     self->errors[(unsigned)code < CODES ? code : DORAN_INTERNAL] += code != DORAN_OK;
@@ -202,6 +205,12 @@ static void drain(worker_t *self) {
     }
 }
 
+static void listen(worker_t *self, uint64_t until_us) {
+    while (self->problem[0] == 0 && clock_us() < until_us) {
+        (void)client_run(self->client, until_us);
+    }
+}
+
 bool worker_pass(worker_t *self, const pass_t *pass) {
     schedule_t schedule;
     uint64_t now_us = clock_us(), limit_us = UINT64_MAX;
@@ -224,5 +233,8 @@ bool worker_pass(worker_t *self, const pass_t *pass) {
         give_up(self, &schedule, now_us);
     }
     drain(self);
+    if (pass->listens && pass->end_us != UINT64_MAX) {
+        listen(self, pass->end_us + LINGER_US);
+    }
     return self->problem[0] == 0;
 }

@@ -57,6 +57,7 @@ typedef struct pass {
     uint64_t end_us;   /* no request is intended from then on */
     double rate;       /* a second; 0: as the window allows */
     bool measured;     /* latency, errors and what was acknowledged count */
+    bool listens;      /* goes on until end_us and a little longer, for events; latency is not that of the answers */
 } pass_t;
 
 /* Visible for embedding. */
@@ -76,6 +77,7 @@ struct worker {
 
     _Atomic uint64_t answers; /* of this pass, for those who watch */
     uint64_t acknowledged;
+    uint64_t delivered; /* events of what was measured */
     uint64_t errors[CODES];
     uint64_t last_us; /* when the last answer came */
     histogram_t latency;

@@ -21,8 +21,9 @@ typedef struct workload {
     bool (*judge)(worker_t *self);
     /* Frees the worker's state. NULL: it has none. */
     void (*clean)(worker_t *self);
+    bool listens; /* to events until the end; the latency is what the workload records of them, not of the answers */
 } workload_t;
 
-extern const workload_t echo_workload, user_update_workload, order_workload;
+extern const workload_t echo_workload, user_update_workload, order_workload, room_post_workload, fan_out_workload;
 
 #endif

@@ -64,6 +64,19 @@ Test(options, each_client_has_skus_enough_for_an_order) {
     cr_expect_str_eq(options.workload, "order");
 }
 
+Test(options, each_subscriber_of_a_room_has_a_connection) {
+    cr_assert(parse("room-post"), "%s", error);
+    cr_expect(options.clients == 10 && options.subscribers == 10 && options.actors == 1000);
+    cr_assert(parse("room-post --clients 3"), "%s", error);
+    cr_expect(options.clients == 3 && options.subscribers == 3);
+    cr_assert(parse("room-post --clients 30"), "%s", error);
+    cr_expect(options.clients == 30 && options.subscribers == 10);
+    cr_assert(parse("room-post --subscribers 2"), "%s", error);
+    cr_expect(options.clients == 4 && options.subscribers == 2);
+    cr_assert(parse("fan-out --clients 30"), "%s", error);
+    cr_expect(options.clients == 30 && options.subscribers == 30 && options.actors == 30);
+}
+
 Test(options, a_count_has_no_end_in_time_but_for_limits) {
     cr_assert(parse("echo --count 5"));
     cr_expect_eq(options.seconds, 0);
@@ -102,6 +115,11 @@ Test(options, what_makes_no_sense_is_refused_with_a_sentence) {
         "user-update --size 8",
         "user-update --size 101",
         "order --clients 4 --actors 11",
+        "echo --subscribers 1",
+        "room-post --clients 2 --subscribers 3",
+        "room-post --subscribers 0",
+        "room-post --size 34",
+        "fan-out --size 4001",
     };
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         cr_expect_not(parse(lines[i]), "%s", lines[i]);

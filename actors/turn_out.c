@@ -22,11 +22,19 @@ span_t turn_hold(turn_t *self) {
     return span_of(token, HOLD_BYTES);
 }
 
+/* A peer may have several sessions, each of which numbers its requests from 1. */
+static bool is_own(const turn_t *self, const hold_t *hold) {
+    const request_t *request = self->request;
+    return self->held && hold->id == request->id && hold->peer_number == request->peer_number &&
+           hold->has_session == request->has_session &&
+           (!hold->has_session || memcmp(hold->session, request->session, SESSION_BYTES) == 0);
+}
+
 static status_t answer_later(turn_t *self, span_t token, envelope_type_t type, span_t body) {
     hold_t hold;
     CHECK(holds_read(token, &hold), "%zu bytes are no token", token.len);
-    CHECK(!self->held || hold.id != self->request->id || hold.peer_number != self->request->peer_number,
-          "%s of %s answers what it holds", self->request->method->name, self->request->kind->name);
+    CHECK(!is_own(self, &hold), "%s of %s answers what it holds", self->request->method->name,
+          self->request->kind->name);
     status_t status = turn_charge(self, 0, body.len);
     if (status != STATUS_OK || self->answer_count == TURN_ANSWERS_MAX) {
         return STATUS_TOO_LARGE;

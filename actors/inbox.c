@@ -5,6 +5,7 @@
  * change nothing.
  */
 #include "actors/kind.h"
+#include "actors/row_key.h"
 #include "actors/turn.h"
 #include "schemas/list.h"
 
@@ -18,7 +19,7 @@ enum {
 #define ROWS_END "room0" /* the first behind all of them */
 static_assert(sizeof ROWS - 1 + ROOM_KEY_BYTES_MAX == SUBKEY_BYTES_MAX, "a room's key fits behind it");
 
-static span_t row_key(turn_t *turn, span_t room) {
+static span_t key_of(turn_t *turn, span_t room) {
     size_t len = strlen(ROWS) + room.len;
     uint8_t *key = turn_alloc(turn, len);
     CHECK(room.len <= ROOM_KEY_BYTES_MAX, "%zu bytes", room.len);
@@ -35,7 +36,7 @@ static status_t row_of_sender(turn_t *turn, span_t *key, inbox_joined_t *row) {
     if (!span_equal(kind, span_text("room")) || room.len > ROOM_KEY_BYTES_MAX) {
         return turn_fail(turn, STATUS_FORBIDDEN, "Only rooms say who is in them");
     }
-    *key = row_key(turn, room);
+    *key = key_of(turn, room);
     status_t status = turn_get(turn, *key, &value);
     return status != STATUS_OK || value.ptr == NULL ? status : record_load(&record_inbox_joined, value, row);
 }
@@ -55,10 +56,7 @@ static status_t joined(turn_t *turn, const void *state, const void *request) {
     if (status != STATUS_OK || row.seq >= told->seq) {
         return status;
     }
-    pack_t pack = pack_into(turn_alloc(turn, ROW_BYTES_MAX), ROW_BYTES_MAX);
-    record_encode(&record_inbox_joined, told, &pack);
-    CHECK(pack_ok(&pack), "a row with %zu bytes of name", told->name.len);
-    status = turn_put(turn, key, pack_bytes(&pack));
+    status = row_put(turn, key, &record_inbox_joined, told, ROW_BYTES_MAX);
     return status == STATUS_OK ? put_count(turn, state, row.seq == 0 ? 1 : 0) : status;
 }
 
@@ -130,7 +128,7 @@ static status_t rooms(turn_t *turn, const void *state, const void *request) {
         return turn_fail(turn, STATUS_FORBIDDEN, "An inbox is read by its user");
     }
     list_writer_init(&walk.writer, &record_inbox_room, turn_alloc(turn, room), room);
-    status_t status = turn_list(turn, row_key(turn, walk.after), span_text(ROWS_END), take, &walk);
+    status_t status = turn_list(turn, key_of(turn, walk.after), span_text(ROWS_END), take, &walk);
     status = status == STATUS_OK ? walk.status : status;
     return status == STATUS_OK ? reply_rooms(turn, &walk) : status;
 }

@@ -2,9 +2,9 @@
 /* seq is dense, so a page is a range of keys, whichever way it is read. */
 #include "actors/room_log.h"
 
-#include <endian.h>
 #include <sodium.h>
 
+#include "actors/row_key.h"
 #include "schemas/list.h"
 
 enum {
@@ -33,21 +33,6 @@ static uint64_t number_read(span_t bytes) {
 }
 
 /* Keys. */
-
-typedef struct entry_key {
-    uint8_t bytes[1 + sizeof(number_bytes_t)];
-} entry_key_t;
-
-static entry_key_t entry_key(uint64_t seq) {
-    entry_key_t key = {.bytes = {ENTRY}};
-    number_bytes_t number = number_write(seq);
-    memcpy(key.bytes + 1, &number, sizeof number);
-    return key;
-}
-
-static span_t entry_key_span(const entry_key_t *key) {
-    return span_of(key->bytes, sizeof key->bytes);
-}
 
 /* author has no slash, so no two names are the same bytes. */
 static span_t name_key(turn_t *turn, span_t author, span_t client_id) {
@@ -88,11 +73,8 @@ static status_t publish(turn_t *turn, const room_entry_t *entry) {
 }
 
 static status_t put_entry(turn_t *turn, const room_entry_t *entry) {
-    pack_t pack = pack_into(turn_alloc(turn, ENTRY_BYTES_MAX), ENTRY_BYTES_MAX);
-    entry_key_t key = entry_key(entry->seq);
-    record_encode(&record_room_entry, entry, &pack);
-    CHECK(pack_ok(&pack), "an entry with %zu bytes of text", entry->text.len);
-    return turn_put(turn, entry_key_span(&key), pack_bytes(&pack));
+    row_key_t key = row_key(ENTRY, entry->seq);
+    return row_put(turn, row_key_span(&key), &record_room_entry, entry, ENTRY_BYTES_MAX);
 }
 
 static status_t put_name(turn_t *turn, const room_entry_t *entry) {
@@ -127,8 +109,8 @@ status_t room_log_find(turn_t *turn, span_t author, span_t client_id, room_entry
     if (status != STATUS_OK || value.ptr == NULL) {
         return status;
     }
-    entry_key_t key = entry_key(number_read(value));
-    status = turn_get(turn, entry_key_span(&key), &value);
+    row_key_t key = row_key(ENTRY, number_read(value));
+    status = turn_get(turn, row_key_span(&key), &value);
     if (status != STATUS_OK) {
         return status;
     }
@@ -154,11 +136,11 @@ static bool take(void *context, span_t subkey, span_t value) {
 
 /* Entries from `first` on, up to but without `end`. */
 static status_t read_rows(turn_t *turn, uint64_t first, uint64_t end, size_t bytes_max, rows_t *rows) {
-    entry_key_t from = entry_key(first), to = entry_key(end);
+    row_key_t from = row_key(ENTRY, first), to = row_key(ENTRY, end);
     rows->count = 0;
     rows->bytes = 0;
     rows->bytes_max = bytes_max;
-    return turn_list(turn, entry_key_span(&from), entry_key_span(&to), take, rows);
+    return turn_list(turn, row_key_span(&from), row_key_span(&to), take, rows);
 }
 
 /* The latest first, and only as many as fit. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/room_members.h"
 
+#include "actors/row_key.h"
 #include "schemas/list.h"
 
 enum {
@@ -26,10 +27,7 @@ status_t room_members_get(turn_t *turn, span_t user, room_membership_t *membersh
 }
 
 status_t room_members_put(turn_t *turn, span_t user, const room_membership_t *membership) {
-    pack_t pack = pack_into(turn_alloc(turn, MEMBERSHIP_BYTES_MAX), MEMBERSHIP_BYTES_MAX);
-    record_encode(&record_room_membership, membership, &pack);
-    CHECK(pack_ok(&pack), "a membership of %zu bytes", pack.len);
-    return turn_put(turn, key_of(turn, user), pack_bytes(&pack));
+    return row_put(turn, key_of(turn, user), &record_room_membership, membership, MEMBERSHIP_BYTES_MAX);
 }
 
 status_t room_members_del(turn_t *turn, span_t user) {

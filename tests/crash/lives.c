@@ -15,6 +15,8 @@ enum {
     READY_US = 30000000,
     PHASE_US = 60000000, /* no phase of a life lasts as long */
     STOP_US = 15000000,
+    PATH_BYTES = 512,
+    LINE_BYTES = 1024,
     POLL_US = 5000, /* the SDK's timers are not among what is polled */
     /* Kills. */
     RECOVERY_KILL_ONE_IN = 4,
@@ -55,7 +57,7 @@ static size_t below(lives_t *self, size_t limit) {
 }
 
 PRINTF_LIKE(2, 3) static bool broken(lives_t *self, const char *format, ...) {
-    char line[512];
+    char line[LINE_BYTES / 2];
     int len = snprintf(line, sizeof line, "wrong: server, after kill %u: ", self->result.counted);
     va_list arguments;
     va_start(arguments, format);
@@ -79,6 +81,12 @@ static bool broken_by_end(lives_t *self, int code) {
     words[strcspn(words, "\n")] = 0;
     return broken(self, "it ended by itself, with %s %d, saying: %s", code > 128 ? "signal" : "exit code",
                   code > 128 ? code - 128 : code, words);
+}
+
+static bool broken_by_silence(lives_t *self) {
+    char methods[LINE_BYTES / 4];
+    trial_tell_waiting(self->trial, methods, sizeof methods);
+    return broken(self, "%u requests are not answered: %s", trial_in_flight(self->trial), methods);
 }
 
 /* Starting */
@@ -237,7 +245,7 @@ static bool work(lives_t *self) {
                       below(self, long_load ? LONG_LOAD_US_MAX : LOAD_US_MAX);
         }
     }
-    return answered || broken(self, "nothing is answered; %u requests wait", trial_in_flight(self->trial));
+    return answered || broken_by_silence(self);
 }
 
 static bool life(lives_t *self) {
@@ -268,8 +276,7 @@ static bool answer_all(lives_t *self) {
             return false;
         }
     }
-    uint32_t left = trial_in_flight(self->trial);
-    return left == 0 || broken(self, "nothing more happens; %u requests are not answered", left);
+    return trial_in_flight(self->trial) == 0 || broken_by_silence(self);
 }
 
 static void judge(lives_t *self) {
@@ -279,6 +286,24 @@ static void judge(lives_t *self) {
         checks[i]->tell(self->contexts[i], line, sizeof line);
         self->options->tell(checks[i]->name, line);
     }
+}
+
+/* What the server gave up, or found damaged: there is no reason to. */
+static void judge_log(lives_t *self) {
+    char path[PATH_BYTES], line[LINE_BYTES];
+    snprintf(path, sizeof path, "%s/log/dorand.jsonl", self->options->data);
+    FILE *log = fopen(path, "re");
+    if (log == NULL) {
+        (void)broken(self, "it has no log: %s", strerror(errno));
+        return;
+    }
+    while (fgets(line, sizeof line, log) != NULL) {
+        const char *message = strstr(line, "\"message\":");
+        if (strstr(line, "\"log.level\":\"error\"") != NULL) {
+            (void)broken(self, "its log has %s", message == NULL ? line : message);
+        }
+    }
+    fclose(log);
 }
 
 static void settle(lives_t *self) {
@@ -292,6 +317,7 @@ static void settle(lives_t *self) {
     } else if (code != 0) {
         (void)broken_by_end(self, code);
     }
+    judge_log(self);
 }
 
 static void finish(lives_t *self) {

@@ -19,6 +19,7 @@ typedef struct request {
     trial_t *trial;
     trial_done_fn done;
     void *context;
+    const char *method; /* NULL: not in flight */
     uint32_t what, next_free;
 } request_t;
 
@@ -104,6 +105,7 @@ static void answered(void *context, const doran_reply_t *reply) {
     self->answered++;
     self->acknowledged += reply->code == DORAN_OK;
     request_t copy = *request;
+    request->method = NULL;
     request->next_free = self->first_free;
     self->first_free = (uint32_t)(request - self->requests);
     copy.done(copy.context, copy.what, reply);
@@ -125,6 +127,7 @@ bool trial_submit_as(trial_t *self, doran_t *user, const char *address, const ch
         return false;
     }
     self->first_free = slot->next_free;
+    slot->method = method;
     slot->done = done;
     slot->context = context;
     slot->what = what;
@@ -209,6 +212,17 @@ void trial_run(trial_t *self, uint32_t ms) {
 
 uint32_t trial_in_flight(const trial_t *self) {
     return self->in_flight;
+}
+
+void trial_tell_waiting(const trial_t *self, char *text, size_t bytes) {
+    size_t len = 0;
+    text[0] = 0;
+    for (uint32_t i = 0; i < REQUESTS_MAX; i++) {
+        const char *method = self->requests[i].method;
+        if (method != NULL && strstr(text, method) == NULL && len < bytes) {
+            len += (size_t)snprintf(text + len, bytes - len, "%s%s", len > 0 ? ", " : "", method);
+        }
+    }
 }
 
 uint64_t trial_acknowledged(const trial_t *self) {

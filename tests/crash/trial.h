@@ -52,7 +52,8 @@ void trial_close(trial_t **self_p);
 
 /* what: the caller's own number of the request. */
 typedef void (*trial_done_fn)(void *context, uint32_t what, const doran_reply_t *reply);
-/* Sends a request, which is never given up. False: no room for it, nothing was sent. */
+/* Sends a request, which is never given up. The method's name is borrowed until it is answered. False: no room for it,
+   nothing was sent. */
 bool trial_submit(trial_t *self, size_t connection, const char *address, const char *method, const record_t *record,
                   const void *request, trial_done_fn done, void *context, uint32_t what);
 /* The same on behalf of a user, by a doran_t that doran_as gave. */
@@ -85,6 +86,8 @@ void trial_step(trial_t *self);
 void trial_run(trial_t *self, uint32_t ms);
 
 uint32_t trial_in_flight(const trial_t *self);
+/* The methods of which some are in flight. */
+void trial_tell_waiting(const trial_t *self, char *text, size_t bytes);
 uint64_t trial_acknowledged(const trial_t *self); /* requests answered with OK */
 uint64_t trial_answered(const trial_t *self);
 uint64_t trial_failures(const trial_t *self); /* with those below */

@@ -115,6 +115,9 @@ static void judge_run(jobs_t *self, const job_run_t *run, walk_t *walk) {
         trial_lost(self->trial, who, "run %" PRIu64 " was %sasked for, and is %s", run->run, manual ? "not " : "",
                    enum_job_trigger.values[run->trigger]);
     }
+    if (FIELD_HAS(job_run, run, started_at) && run->started_at < run->due) {
+        trial_fail(self->trial, who, "run %" PRIu64 " was started before it was due", run->run);
+    }
     if (run->state == job_run_state_FAILED) {
         trial_fail(self->trial, who, "run %" PRIu64 " failed: %.*s", run->run, (int)run->cause.len,
                    (const char *)run->cause.ptr);

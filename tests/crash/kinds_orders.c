@@ -14,7 +14,7 @@ enum {
     CUSTOMERS = 24, /* each with one order at a time */
     ORDERS_MAX = 30000,
     DELIVERED_MAX = 20000,
-    LAST_ORDERS = 6, /* made in the end, and left RESERVED */
+    LAST_ORDERS = 6, /* made in the end, and left RESERVED; at each try */
     FIRST_DELIVERY = 12,
     LITTLE = 6, /* fewer available: more are delivered */
     QUANTITY_MAX = 3,
@@ -26,8 +26,8 @@ enum {
     PAGE = 100,
     QUIET_MS = 20000,
     STEP_MS = 20,
-    SLACK_MS = 5000,       /* an order may be RESERVED so much longer than it says */
-    LAST_LIFE_MS = 600000, /* expiries that lie as far ahead are of the last life */
+    SLACK_MS = 5000, /* an order may be RESERVED so much longer than it says */
+    TRIES = 10,
 };
 
 static const char who[] = "orders";
@@ -38,8 +38,8 @@ typedef struct placed { /* an order */
     char id[ID_BYTES];  /* empty: not acknowledged */
     uint8_t quantities[SKUS];
     fate_t fate;
-    order_state_t state; /* as last read */
-    uint64_t expires_at;
+    order_state_t state;  /* as last read */
+    uint64_t expires_at;  /* as last read; 0: never */
     bool paid, cancelled; /* acknowledged */
     struct {
         uint8_t reserved, released, sold; /* entries in the ledger */
@@ -136,7 +136,7 @@ static sku_adjust_t adjustment(const orders_t *self, uint32_t delivery, char rea
 
 static void deliver(orders_t *self, uint32_t sku, int8_t delta) {
     char address[TRIAL_ADDRESS_BYTES], reason[KEY_BYTES];
-    if (self->delivering[sku] || self->delivery_count == DELIVERED_MAX) {
+    if (self->delivering[sku] || self->delivery_count + SKUS * TRIES >= DELIVERED_MAX) {
         return;
     }
     self->deliveries[self->delivery_count] = (delivery_t){.sku = (uint8_t)sku, .delta = delta};
@@ -170,10 +170,27 @@ static void look_at_stock(orders_t *self, uint32_t sku) {
     }
 }
 
+/* Waits for it. */
+static bool deliver_now(orders_t *self, uint32_t sku) {
+    char address[TRIAL_ADDRESS_BYTES], reason[KEY_BYTES];
+    uint32_t delivery = self->delivery_count++;
+    sku_stock_t stock;
+    CHECK(delivery < DELIVERED_MAX, "%u deliveries", delivery);
+    self->deliveries[delivery] = (delivery_t){.sku = (uint8_t)sku, .delta = FIRST_DELIVERY, .taken = true};
+    sku_adjust_t adjust = adjustment(self, delivery, reason);
+    sku_address(self, sku, address);
+    doran_code_t code =
+        trial_call(self->trial, address, "adjust", &record_sku_adjust, &adjust, &record_sku_stock, &stock);
+    if (code != DORAN_OK) {
+        trial_fail(self->trial, who, "nothing could be delivered to %s: %s", address, doran_code_name(code));
+    }
+    return code == DORAN_OK;
+}
+
 static bool make_sku(orders_t *self, uint32_t sku) {
     uint8_t bytes[KEY_BYTES];
     pack_t pack = pack_into(bytes, sizeof bytes);
-    char address[TRIAL_ADDRESS_BYTES], reason[KEY_BYTES];
+    char address[TRIAL_ADDRESS_BYTES];
     money_t price = {0};
     sku_create_t asked = {0};
     sku_stock_t stock;
@@ -186,16 +203,10 @@ static bool make_sku(orders_t *self, uint32_t sku) {
     FIELD_SET(sku_create, &asked, price, pack_bytes(&pack));
     doran_code_t code =
         trial_call(self->trial, address, "create", &record_sku_create, &asked, &record_sku_stock, &stock);
-    if (code == DORAN_OK) {
-        uint32_t delivery = self->delivery_count++;
-        self->deliveries[delivery] = (delivery_t){.sku = (uint8_t)sku, .delta = FIRST_DELIVERY, .taken = true};
-        sku_adjust_t adjust = adjustment(self, delivery, reason);
-        code = trial_call(self->trial, address, "adjust", &record_sku_adjust, &adjust, &record_sku_stock, &stock);
-    }
     if (code != DORAN_OK) {
         trial_fail(self->trial, who, "%s could not be made: %s", address, doran_code_name(code));
     }
-    return code == DORAN_OK;
+    return code == DORAN_OK && deliver_now(self, sku);
 }
 
 static bool set_up(void *context) {
@@ -224,8 +235,12 @@ static bool read_order(orders_t *self, uint32_t number, const order_view_t *view
         trial_lost(self->trial, who, "order/%s was %s and is %s", order->id, enum_order_state.values[order->state],
                    enum_order_state.values[state]);
     }
+    if (state == order_state_EXPIRED && view->updated_at < order->expires_at) {
+        trial_fail(self->trial, who, "order/%s expired at %" PRIu64 ", not at %" PRIu64, order->id, view->updated_at,
+                   order->expires_at);
+    }
     order->state = state;
-    order->expires_at = FIELD_OR(order_view, view, expires_at, 0);
+    order->expires_at = FIELD_OR(order_view, view, expires_at, order->expires_at);
     return !goes_back;
 }
 
@@ -296,7 +311,7 @@ static uint32_t plan_order(orders_t *self, uint32_t lines) {
 static void place_order(orders_t *self, uint32_t number) {
     customer_t *customer = &self->customers[number];
     uint8_t room[BYTES];
-    if (self->count + LAST_ORDERS >= ORDERS_MAX) {
+    if (self->count + LAST_ORDERS * TRIES >= ORDERS_MAX) {
         return;
     }
     uint32_t order = plan_order(self, 1 + (uint32_t)trial_below(self->trial, SKUS));
@@ -404,12 +419,6 @@ static bool fetch(orders_t *self, uint32_t number) {
     return read_order(self, number, &view);
 }
 
-/* Nothing more happens to it, but what somebody asks for. */
-static bool is_settled(const placed_t *order) {
-    return has_ended(order->state) ||
-           (order->state == order_state_RESERVED && order->expires_at > trial_wall_ms() + LAST_LIFE_MS);
-}
-
 static bool is_overdue(const placed_t *order) {
     return order->state == order_state_RESERVED && order->expires_at + SLACK_MS < trial_wall_ms();
 }
@@ -420,11 +429,11 @@ static void judge_order(orders_t *self, uint32_t number) {
         return;
     }
     bool good = true;
-    for (uint32_t ms = 0; good && ms < QUIET_MS && !is_settled(order) && !is_overdue(order); ms += STEP_MS) {
+    for (uint32_t ms = 0; good && ms < QUIET_MS && !has_ended(order->state) && !is_overdue(order); ms += STEP_MS) {
         trial_run(self->trial, STEP_MS);
         good = fetch(self, number);
     }
-    if (good && !is_settled(order)) {
+    if (good && !has_ended(order->state)) {
         trial_fail(self->trial, who, "order/%s is %s for ever", order->id, enum_order_state.values[order->state]);
     }
     if ((order->paid && order->state != order_state_PAID) ||
@@ -435,21 +444,110 @@ static void judge_order(orders_t *self, uint32_t number) {
     self->states[order->state]++;
 }
 
-/* So that something is RESERVED in the end. */
-static void place_last_orders(orders_t *self) {
-    for (uint32_t i = 0; i < LAST_ORDERS; i++) {
-        uint8_t room[BYTES];
-        order_view_t view;
-        uint32_t order = plan_order(self, 1);
-        order_create_t asked = wishes(self, order, room, sizeof room);
-        doran_code_t code =
-            trial_call(self->trial, "order/", "create", &record_order_create, &asked, &record_order_view, &view);
-        if (code == DORAN_OK) {
-            note_order(self, order, &view);
-        } else {
-            trial_fail(self->trial, who, "a last order was answered %s", doran_code_name(code));
+/* Judging: stock */
+
+static bool look_now(orders_t *self, uint32_t sku, sku_stock_t *stock) {
+    char address[TRIAL_ADDRESS_BYTES];
+    sku_address(self, sku, address);
+    doran_code_t code =
+        trial_call(self->trial, address, "stock", &record_empty, &(empty_t){0}, &record_sku_stock, stock);
+    if (code != DORAN_OK) {
+        trial_fail(self->trial, who, "%s stock: %s", address, doran_code_name(code));
+    }
+    return code == DORAN_OK;
+}
+
+static void place_now(orders_t *self) {
+    uint8_t room[BYTES];
+    order_view_t view;
+    uint32_t order = plan_order(self, 1);
+    order_create_t asked = wishes(self, order, room, sizeof room);
+    doran_code_t code =
+        trial_call(self->trial, "order/", "create", &record_order_create, &asked, &record_order_view, &view);
+    if (code == DORAN_OK) {
+        note_order(self, order, &view);
+    } else {
+        trial_fail(self->trial, who, "a last order was answered %s", doran_code_name(code));
+    }
+}
+
+/* How many of the orders from `first` on are in this state now. */
+static uint32_t count_last(orders_t *self, uint32_t first, order_state_t state) {
+    uint32_t count = 0;
+    for (uint32_t i = first; i < self->count; i++) {
+        count += self->placed[i].id[0] != 0 && fetch(self, i) && self->placed[i].state == state;
+    }
+    return count;
+}
+
+/* Pieces of those from `first` on that are RESERVED. */
+static uint64_t reserved_of(const orders_t *self, uint32_t first, uint32_t sku) {
+    uint64_t sum = 0;
+    for (uint32_t i = first; i < self->count; i++) {
+        sum += self->placed[i].state == order_state_RESERVED ? self->placed[i].quantities[sku] : 0;
+    }
+    return sum;
+}
+
+/* Nothing else is reserved; makes orders that are. False: they did not stay so while they were compared with the stock.
+ */
+static bool compare_reserved(orders_t *self) {
+    uint32_t first = self->count;
+    sku_stock_t stocks[SKUS];
+    bool good = true;
+    for (uint32_t i = 0; i < SKUS && good; i++) {
+        good = deliver_now(self, i);
+    }
+    for (uint32_t i = 0; i < LAST_ORDERS && good; i++) {
+        place_now(self);
+    }
+    for (uint32_t ms = 0; ms < QUIET_MS && count_last(self, first, order_state_PENDING) > 0; ms += STEP_MS) {
+        trial_run(self->trial, STEP_MS);
+    }
+    uint32_t reserved = count_last(self, first, order_state_RESERVED);
+    for (uint32_t i = 0; i < SKUS && good; i++) {
+        good = look_now(self, i, &stocks[i]);
+    }
+    if (!good || reserved == 0 || count_last(self, first, order_state_RESERVED) != reserved) {
+        return false;
+    }
+    for (uint32_t i = 0; i < SKUS; i++) {
+        if (stocks[i].reserved != reserved_of(self, first, i)) {
+            trial_fail(self->trial, who, "%s has %" PRIu64 " reserved, and orders %" PRIu64, self->skus[i],
+                       stocks[i].reserved, reserved_of(self, first, i));
         }
     }
+    return true;
+}
+
+/* What ended orders have reserved is given back by messages. */
+static void judge_nothing_reserved(orders_t *self) {
+    sku_stock_t stock = {0};
+    for (uint32_t i = 0; i < SKUS; i++) {
+        bool good = look_now(self, i, &stock);
+        for (uint32_t ms = 0; good && stock.reserved > 0 && ms < QUIET_MS; ms += STEP_MS) {
+            trial_run(self->trial, STEP_MS);
+            good = look_now(self, i, &stock);
+        }
+        if (good && stock.reserved > 0) {
+            trial_fail(self->trial, who, "%s has %" PRIu64 " reserved, and no order", self->skus[i], stock.reserved);
+        }
+    }
+}
+
+static void judge_reserved(orders_t *self) {
+    for (uint32_t i = 0; i < TRIES; i++) {
+        uint32_t first = self->count;
+        bool compared = compare_reserved(self);
+        for (uint32_t order = first; order < self->count; order++) {
+            judge_order(self, order);
+        }
+        judge_nothing_reserved(self);
+        if (compared) {
+            return;
+        }
+    }
+    trial_fail(self->trial, who, "no order stayed RESERVED for long enough");
 }
 
 /* Judging: ledgers */
@@ -580,33 +678,6 @@ static void judge_ledger(orders_t *self, uint32_t sku) {
     self->entries += sums.seq;
 }
 
-/* Pieces of RESERVED orders. */
-static uint64_t reserved_of(const orders_t *self, uint32_t sku) {
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < self->count; i++) {
-        sum += self->placed[i].state == order_state_RESERVED ? self->placed[i].quantities[sku] : 0;
-    }
-    return sum;
-}
-
-/* What ended orders have reserved is given back by messages. */
-static void judge_stock(orders_t *self, uint32_t sku) {
-    char address[TRIAL_ADDRESS_BYTES];
-    sku_stock_t stock = {.reserved = UINT64_MAX};
-    uint64_t reserved = reserved_of(self, sku);
-    bool good = true;
-    sku_address(self, sku, address);
-    for (uint32_t ms = 0; good && ms < QUIET_MS && stock.reserved != reserved; ms += STEP_MS) {
-        good = trial_call(self->trial, address, "stock", &record_empty, &(empty_t){0}, &record_sku_stock, &stock) ==
-               DORAN_OK;
-        trial_run(self->trial, stock.reserved == reserved ? 0 : STEP_MS);
-    }
-    if (stock.reserved != reserved) {
-        trial_fail(self->trial, who, "%s has %" PRIu64 " reserved, and orders %" PRIu64, address, stock.reserved,
-                   reserved);
-    }
-}
-
 /* What SKUs know of an order is what the order knows of itself. */
 static void judge_entries(orders_t *self, const placed_t *order, uint32_t sku) {
     uint32_t reserved = order->entries[sku].reserved, released = order->entries[sku].released,
@@ -614,10 +685,8 @@ static void judge_entries(orders_t *self, const placed_t *order, uint32_t sku) {
     bool good = true;
     switch (order->state) {
     case order_state_PENDING:
-        return; /* said before */
     case order_state_RESERVED:
-        good = reserved == 1 && released == 0 && sold == 0;
-        break;
+        return; /* said before */
     case order_state_PAID:
         good = reserved == 1 && released == 0 && sold == 1;
         break;
@@ -648,13 +717,13 @@ static void judge_deliveries(orders_t *self) {
 
 static void judge(void *context) {
     orders_t *self = context;
-    place_last_orders(self);
     for (uint32_t i = 0; i < self->count; i++) {
         judge_order(self, i);
     }
+    judge_nothing_reserved(self);
+    judge_reserved(self);
     sort_orders(self);
     for (uint32_t i = 0; i < SKUS; i++) {
-        judge_stock(self, i);
         judge_ledger(self, i);
     }
     for (uint32_t i = 0; i < self->count * SKUS; i++) {
@@ -669,11 +738,10 @@ static void judge(void *context) {
 static void tell(const void *context, char *line, size_t line_bytes) {
     const orders_t *self = context;
     snprintf(line, line_bytes,
-             "%u orders: %u paid, %u cancelled, %u expired, %u rejected, %u reserved; %u deliveries, %" PRIu64
-             " entries",
+             "%u orders: %u paid, %u cancelled, %u expired, %u rejected; %u deliveries, %" PRIu64 " entries",
              self->count, self->states[order_state_PAID], self->states[order_state_CANCELLED],
-             self->states[order_state_EXPIRED], self->states[order_state_REJECTED], self->states[order_state_RESERVED],
-             self->delivery_count, self->entries);
+             self->states[order_state_EXPIRED], self->states[order_state_REJECTED], self->delivery_count,
+             self->entries);
 }
 
 const check_t check_orders = {.name = "orders",

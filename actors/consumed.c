@@ -13,6 +13,8 @@
 #include <uthash.h>
 #include <utlist.h>
 
+enum { FIGURES_BYTES = 1024 }; /* left to what the thread may add behind */
+
 typedef struct name {
     const kind_t *kind;
     uint8_t folder[FOLDER_ID_BYTES];
@@ -96,8 +98,8 @@ static entry_t *find(const consumed_t *self, const stream_t *stream) {
 }
 
 static void make_room(consumed_t *self) {
-    entry_t *entry = self->told;
-    if (self->count >= self->max && entry != NULL) {
+    entry_t *entry;
+    while (self->count >= self->max && (entry = self->told) != NULL) {
         DL_DELETE(self->told, entry);
         HASH_DELETE(hh, self->by_name, entry);
         self->count--;
@@ -193,7 +195,7 @@ uint32_t consumed_untold(const consumed_t *self) {
 void consumed_tell(consumed_t *self, batch_t *batch) {
     entry_t *entry;
     while ((entry = self->untold) != NULL &&
-           batch->effects_bytes + sizeof(effect_t) + sizeof(stream_ack_t) <= BATCH_EFFECTS_BYTES) {
+           batch->effects_bytes + sizeof(effect_t) + sizeof(stream_ack_t) + FIGURES_BYTES <= BATCH_EFFECTS_BYTES) {
         stream_ack_t ack;
         memset(&ack, 0, sizeof ack);
         memcpy(ack.stream.folder, entry->name.folder, sizeof ack.stream.folder);

@@ -19,6 +19,7 @@
 
 #include "actors/cell.h"
 #include "actors/effect.h"
+#include "actors/key_parts.h"
 #include "actors/store_key.h"
 #include "schemas/address.h"
 #include "storage/little_endian.h"
@@ -263,47 +264,65 @@ static void load_number(outbox_t *self, entry_t *entry, uint64_t number) {
     settle(self, entry, 0);
 }
 
-/* One row that was found at the start. Those of a kind that nobody knows stay where they are: `last` is the last. */
-static status_t load_row(outbox_t *self, span_t key, store_key_t *last) {
-    uint8_t from, to;
-    span_t kind_text;
-    uint64_t number;
+/* The first possible key behind one; of any length that a key of the store may have, since rot knows no bounds. */
+typedef struct place_behind {
+    uint8_t bytes[LMDB_KEY_BYTES_MAX + 1];
+    size_t len;
+} place_behind_t;
+
+static void place_behind(place_behind_t *self, span_t key) {
+    CHECK(key.len <= LMDB_KEY_BYTES_MAX, "%zu bytes", key.len);
+    memcpy(self->bytes, key.ptr, key.len);
+    self->bytes[key.len] = 0;
+    self->len = key.len + 1;
+}
+
+/* One row that was found at the start. Those of a kind that nobody knows stay where they are: the walk goes on behind
+   the last of them. */
+static status_t load_row(outbox_t *self, span_t key, place_behind_t *behind) {
+    key_parts_t parts;
     entry_t *entry;
-    store_key_outbox_parts(key, &from, &kind_text, &to, &number);
-    const kind_t *kind = self->options.kind_of(kind_text);
-    if (kind == NULL) {
-        tell(self, from, kind_text, to, number, "there is no such kind, so its stream stops there");
-        store_key_outbox(last, from, kind_text, to, UINT64_MAX);
+    if (!key_parts_read(&parts, key)) {
+        tell(self, key.ptr[0], (span_t){0}, 0, 0, "a row has a key that cannot be read, and is passed over");
         return STATUS_OK;
     }
-    status_t status = entry_of_row(self, name_of(from, kind, to), number, &entry);
+    const kind_t *kind = self->options.kind_of(parts.kind);
+    if (kind == NULL) {
+        store_key_t last;
+        tell(self, parts.partition, parts.kind, parts.to, parts.number,
+             "there is no such kind, so its stream stops there");
+        store_key_outbox(&last, parts.partition, parts.kind, parts.to, UINT64_MAX);
+        place_behind(behind, store_key_span(&last));
+        return STATUS_OK;
+    }
+    status_t status = entry_of_row(self, name_of(parts.partition, kind, parts.to), parts.number, &entry);
     if (status == STATUS_OK) {
-        load_number(self, entry, number);
+        load_number(self, entry, parts.number);
     }
     return status;
 }
 
 /* The mark of a stream is read while the rows are walked, so the walk goes on behind the last key each time. */
 static status_t load_partition(outbox_t *self, uint8_t partition) {
-    store_key_t from, to, at;
+    uint8_t found[LMDB_KEY_BYTES_MAX];
+    store_key_t first, to;
+    place_behind_t from;
     span_t key, value;
     view_walk_t walk;
-    store_key_class(&from, partition, 'o');
-    store_key_after(&to, &from);
+    store_key_class(&first, partition, 'o');
+    store_key_after(&to, &first);
+    place_behind(&from, store_key_span(&first));
     for (;;) {
-        view_walk_start(&walk, self->options.view, store_key_span(&from), store_key_span(&to));
+        view_walk_start(&walk, self->options.view, span_of(from.bytes, from.len), store_key_span(&to));
         if (!view_walk_next(&walk, &key, &value)) {
             return STATUS_OK;
         }
-        CHECK(key.len < sizeof at.bytes, "%zu bytes", key.len);
-        at.len = key.len;
-        memcpy(at.bytes, key.ptr, key.len);
-        from = at;
-        status_t status = load_row(self, store_key_span(&at), &from);
+        memcpy(found, key.ptr, key.len);
+        place_behind(&from, key);
+        status_t status = load_row(self, span_of(found, key.len), &from);
         if (status != STATUS_OK) {
             return status;
         }
-        from.bytes[from.len++] = 0;
     }
 }
 

@@ -138,15 +138,6 @@ static uint64_t big_endian(const uint8_t *bytes, size_t count) {
     return value;
 }
 
-void store_key_outbox_parts(span_t outbox, uint8_t *partition, span_t *kind, uint8_t *to, uint64_t *number) {
-    const uint8_t *end = memchr(outbox.ptr + 2, 0, outbox.len - 2);
-    CHECK(end != NULL && outbox.ptr + outbox.len == end + 10, "an outbox key of %zu bytes", outbox.len);
-    *partition = outbox.ptr[0];
-    *kind = span_of(outbox.ptr + 2, (size_t)(end - (outbox.ptr + 2)));
-    *to = end[1];
-    *number = big_endian(end + 2, 8);
-}
-
 uint64_t store_key_answer_id(span_t answer) {
     CHECK(answer.len == 3 + SESSION_BYTES + 8, "%zu bytes", answer.len);
     return big_endian(answer.ptr + 3 + SESSION_BYTES, 8);

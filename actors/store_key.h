@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: MIT */
+/* clang-format off */
 /*
  * store_key: the layout of keys in the store. The first byte is the partition, so that all that a partition owns lies
  * together; the second is the class:
  *
- *   p 'h' kind NUL key                 an actor's head record
- *   p 's' kind NUL key NUL subkey      an actor's own ordered keys
- *   p 'r' NUL session id               the answer kept for request `id` (8 bytes, big endian) of a client session;
- *                                      id 0 keeps the session's lowest unanswered id
- *   p 'o' kind NUL to number           outbox: message `number` (8 bytes) of the stream to partition `to` of a kind
- *   p 'a' kind NUL to                  acknowledged mark of that stream
- *   p 'c' kind NUL folder from         consumed mark of the stream that comes from partition `from` of a folder (16
- * bytes) p 't' NUL when kind NUL key NUL method NUL tag    a timer, by its time (8 bytes) p 'n' kind NUL key NUL method
- * NUL tag             where that timer stands p 'd' NUL when serial              a dead letter, by its time (8 bytes)
- * and a number (4 bytes) p 'i' kind NUL field NUL value NUL key            an index row
+ *   p 'h' kind NUL key                                an actor's head record
+ *   p 's' kind NUL key NUL subkey                     an actor's own ordered keys
+ *   p 'r' NUL session id                              the answer kept for request `id` (8 bytes) of a client session;
+ *                                                     id 0 keeps the session's lowest unanswered id
+ *   p 'o' kind NUL to number                          outbox: message `number` (8 bytes) of the stream to partition
+ *                                                     `to` of a kind
+ *   p 'a' kind NUL to                                 acknowledged mark of that stream
+ *   p 'c' kind NUL folder from                        consumed mark of the stream that comes from partition `from` of
+ *                                                     a folder (16 bytes)
+ *   p 't' NUL when kind NUL key NUL method NUL tag    a timer, by its time (8 bytes)
+ *   p 'n' kind NUL key NUL method NUL tag             where that timer stands
+ *   p 'd' NUL when serial                             a dead letter, by its time (8 bytes) and a number (4 bytes)
+ *   p 'i' kind NUL field NUL value NUL key            an index row
  *
- * All numbers are big endian, so that they sort.
- *
- * Kinds and keys contain no NUL, so prefixes never run into one another. Values are cells (cell.h).
+ * All numbers are big endian, so that they sort. Kinds and keys contain no NUL, so prefixes never run into one another.
+ * Values are cells (cell.h).
  */
+/* clang-format on */
 #ifndef DORAN_ACTORS_STORE_KEY_H
 #define DORAN_ACTORS_STORE_KEY_H
 
@@ -53,7 +57,6 @@ void store_key_after(store_key_t *self, const store_key_t *prefix);
 
 /* Parts of a key that was read back. */
 span_t store_key_actor_key(span_t head); /* of a head record */
-void store_key_outbox_parts(span_t outbox, uint8_t *partition, span_t *kind, uint8_t *to, uint64_t *number);
 uint64_t store_key_answer_id(span_t answer);
 uint64_t store_key_answer_issued_ms(span_t answer); /* when the session was issued: the first 6 bytes of its id */
 

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT */
+/* clang-format off */
 /*
  * verify: looks whether what is stored is as it should be, and writes index rows right if that is wanted (broker.def:
  * verify and rebuild). The asker goes through the partitions, each in slices, with the cursor that the slice before
  * gave; the shard remembers nothing, and goes on serving in between. A partition is looked at twice:
  *
- *   1. its rows, through memtable and store. Of every row: its key can be read, it stands in the partition of its
- * actor, its kind is known, its cell fits its checksum. And: head record     decodes by its schema; each of its index
- * rows is there index row       its actor's record says so own key         its actor is there, if the kind keeps a
- * state timer           its name's row says when; and the other way round message         can be read; numbers have no
- * gap behind the acknowledged mark mark, answer, dead letter   can be read
+ *   1. its rows, through memtable and store. Of every row: its key can be read, it stands in the partition of its actor,
+ *      its kind is known, its cell fits its checksum. And:
+ *        head record                 decodes by its schema; each of its index rows is there
+ *        index row                   its actor's record says so
+ *        own key                     its actor is there, if the kind keeps a state
+ *        timer                       its name's row says when; and the other way round
+ *        message                     can be read; numbers have no gap behind the acknowledged mark
+ *        mark, answer, dead letter   can be read
  *   2. the counts of its keys in the store (store_verify_some), in the snapshot as it is then.
  *
  * A damaged head record says nothing about its rows, so they are left as they are. Shard's thread; between turns.
  */
+/* clang-format on */
 #ifndef DORAN_ACTORS_VERIFY_H
 #define DORAN_ACTORS_VERIFY_H
 

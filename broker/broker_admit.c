@@ -64,8 +64,8 @@ static refusal_t check_header(broker_t *self, const arrival_t *arrival, const en
     if (envelope->stream.ptr != NULL) {
         return refuse(STATUS_INVALID, "A client has no streams");
     }
-    if (envelope->hops > HOPS_MAX) {
-        return refuse(STATUS_INVALID, "Too many hops");
+    if (envelope->hops > 0) {
+        return refuse(STATUS_INVALID, "A client's message is the first: it has no hops behind it");
     }
     if (envelope->session.ptr != NULL && !session_valid(self, arrival->peer, envelope->session, arrival->unix_ms)) {
         return refuse(STATUS_UNAUTHENTICATED, "The session is not known or too old; ping for a new one");

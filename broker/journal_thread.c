@@ -111,12 +111,11 @@ static uint64_t memtable_fill(const place_t *self) {
 }
 
 /* In how many µs will what is not applied have waited for long? UINT64_MAX: nothing waits. */
-static uint64_t late_us(place_t *self) {
-    uint64_t now_us = clock_now_us();
+static uint64_t late_us(const place_t *self) {
     if (journal_position(self->journal) == self->applied) {
-        self->applied_us = now_us;
         return UINT64_MAX;
     }
+    uint64_t now_us = clock_now_us();
     uint64_t due_us = self->applied_us + self->options->apply_after_ms * 1000;
     return due_us > now_us ? due_us - now_us : 0;
 }
@@ -245,6 +244,9 @@ static bool commit(place_t *self) {
     }
     bool applying = self->applying;
     uint64_t begun_us = clock_now_us();
+    if (journal_position(self->journal) == self->applied) {
+        self->applied_us = begun_us; /* what is appended now is the first that waits */
+    }
     if (append_and_pass_on(self, count) != STATUS_OK) {
         ring_failed("%s", journal_error(self->journal));
     }
@@ -256,7 +258,7 @@ static bool commit(place_t *self) {
 }
 
 /* -1: until something comes. */
-static int rest_ms(place_t *self) {
+static int rest_ms(const place_t *self) {
     if (!self->idle && self->pending_count == 0) {
         return IDLE_MS;
     }

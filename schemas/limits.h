@@ -103,6 +103,7 @@ static_assert(STORE_KEY_BYTES_MAX <= LMDB_KEY_BYTES_MAX, "a key must fit into LM
 #define TURN_RECORDS_MAX                                                                                               \
     (TURN_WRITES_MAX + TURN_SENDS_MAX + TURN_ANSWERS_MAX + ANSWERS_TRIMMED_MAX + 2 * INDEXED_FIELDS_MAX +              \
      TURN_ROWS_OF_RUNTIME)
+static_assert(STREAM_WINDOW + 1 <= TURN_RECORDS_MAX, "an acknowledgement trims a window and moves a mark");
 #define TURN_RECORDS_BYTES_MAX (2 * TURN_BYTES_MAX + TURN_RECORDS_MAX * (RECORD_HEADER_BYTES + LMDB_KEY_BYTES_MAX + 32))
 #define TURN_EFFECTS_BYTES_MAX (TURN_BYTES_MAX + KIB(64))
 #define BATCH_RECORDS_BYTES MIB(4)

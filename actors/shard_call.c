@@ -234,6 +234,42 @@ static void run(shard_t *self, const request_t *request, span_t head_key) {
     }
 }
 
+/* Is the session still what it was when this answer gave a handle of it? It may have ended, or have another role, or
+   another one may have its key. */
+static status_t grant_stands(const shard_t *self, const request_t *request, const answer_t *kept, bool *stands) {
+    session_opened_t opened;
+    session_t session;
+    store_key_t head;
+    cell_t cell;
+    *stands = false;
+    status_t status = record_load(&record_session_opened, kept->body, &opened);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    store_key_head(&head, request->partition, span_text(kinds[KIND_session].name), opened.session);
+    status = shard_read_head(self, store_key_span(&head), &cell);
+    if (status != STATUS_OK || cell.body.ptr == NULL) {
+        return status;
+    }
+    status = record_load(&record_session, cell.body, &session);
+    *stands = status == STATUS_OK && span_equal(session.user, opened.user) && session.role == opened.role &&
+              session.expires_at == opened.expires_at;
+    return status;
+}
+
+/* What the answer does to its peer, it does again; but a handle that has ended stays so. */
+static void answer_again(shard_t *self, const request_t *request, const answer_t *kept) {
+    bool stands = true;
+    status_t status = (kept->flags & EFFECT_GRANT) != 0 ? grant_stands(self, request, kept, &stands) : STATUS_OK;
+    if (status != STATUS_OK) {
+        shard_answer_error(self, request, STATUS_INTERNAL, NULL);
+    } else if (!stands) {
+        shard_answer_error(self, request, STATUS_UNAUTHENTICATED, "The handle that this gave has ended");
+    } else {
+        shard_answer(self, request, kept);
+    }
+}
+
 /* A request that writes and has a session. True: it ran already, or must not run; it was dealt with. */
 static bool repeated(shard_t *self, const request_t *request) {
     answers_verdict_t verdict;
@@ -250,7 +286,7 @@ static bool repeated(shard_t *self, const request_t *request) {
     case ANSWERS_NEW:
         break;
     case ANSWERS_KEPT:
-        shard_answer(self, request, &kept);
+        answer_again(self, request, &kept);
         break;
     case ANSWERS_PENDING:
         wait_for_answer(self, request);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "actors/store_key.h"
 #include "tests/actors/shard_fixture.h"
 
 static fixture_t fixture;
@@ -9,6 +10,14 @@ static fixture_t fixture;
 #define UNAUTHENTICATED ERROR_TEXT("unauthenticated")
 
 enum { TOKEN_BYTES = 128 };
+
+static const call_t first_open = {.kind = "session",
+                                  .key = "s1",
+                                  .method = "open",
+                                  .body = "{\"as\":\"user/u1\"}",
+                                  .session = 1,
+                                  .id = 1,
+                                  .lowest = 1};
 
 static void setup(void) {
     fixture.options.count = 3;
@@ -124,6 +133,39 @@ Test(session, a_key_has_one_session) {
 }
 
 /* The end. */
+
+/* A retry, also after a restart, is told that the handle has ended. */
+static void assert_retry_gives_nothing(void) {
+    for (int i = 0; i < 2; i++) {
+        assert_is(fixture_call(&fixture, &first_open), UNAUTHENTICATED);
+        cr_assert_eq(last_flags(), 0);
+        fixture_restart_as(&fixture, 2);
+    }
+}
+
+Test(session, a_retry_does_not_revive_the_handle_of_a_user_who_was_suspended) {
+    assert_is(fixture_call(&fixture, &first_open), "reply {\"handle\":");
+    USER("set_status", "{\"status\":\"SUSPENDED\"}");
+    assert_retry_gives_nothing();
+    USER("set_status", "{\"status\":\"ACTIVE\"}");
+    assert_retry_gives_nothing();
+}
+
+Test(session, a_retry_does_not_revive_the_handle_of_another_role) {
+    USER("set_role", "{\"role\":\"ADMIN\"}");
+    assert_has(fixture_call(&fixture, &first_open), "\"role\":\"ADMIN\"");
+    USER("set_role", "{\"role\":\"USER\"}");
+    assert_retry_gives_nothing();
+}
+
+Test(session, a_retry_does_not_revive_the_handle_of_an_earlier_session_of_this_key) {
+    assert_is(fixture_call(&fixture, &first_open), "reply {\"handle\":");
+    SESSION("s1", "end", NULL);
+    assert_retry_gives_nothing();
+    fixture.unix_ms += 1;
+    assert_is(SESSION("s1", "open", "{\"as\":\"user/u1\"}"), "reply");
+    assert_retry_gives_nothing();
+}
 
 static bool loses_sends(const effect_t *effect) {
     return effect->type == EFFECT_SEND;
@@ -260,13 +302,40 @@ Test(session, a_token_gives_a_handle_each_time) {
     assert_is(open_token("s1", token), "reply");
 }
 
-Test(session, the_token_is_not_stored) {
+/* How many records of the journal hold the secret of this token? All of them stand under this key. */
+static uint32_t records_with_secret(const char *token, span_t key) {
+    span_t rest = span_of(fixture.journal, fixture.journal_bytes), secret = span_text(strchr(token, '.') + 1);
+    log_record_t record;
+    uint32_t count = 0;
+    while (log_record_next(&rest, &record)) {
+        if (record.value.len > 0 && memmem(record.value.ptr, record.value.len, secret.ptr, secret.len) != NULL) {
+            cr_assert(span_equal(record.key, key), "the secret stands under another key");
+            count++;
+        }
+    }
+    return count;
+}
+
+Test(session, who_does_not_retry_has_a_token_that_is_not_stored) {
     char token[TOKEN_BYTES];
     log_in("s1", token);
-    size_t len = strlen(token);
-    cr_assert_null(memmem(fixture.journal, fixture.journal_bytes, token, len));
-    cr_assert_null(memmem(fixture.journal, fixture.journal_bytes, token + strlen("s1."), len - strlen("s1.")));
+    cr_assert_eq(records_with_secret(token, span_text("")), 0);
     assert_has(SESSION("s1", "show", NULL), "\"token_hash\":\"***\"");
+}
+
+Test(session, of_who_may_retry_the_token_is_stored_only_in_the_kept_answer) {
+    call_t call = first_open;
+    char token[TOKEN_BYTES], again[TOKEN_BYTES];
+    uint8_t client[SESSION_BYTES];
+    store_key_t kept;
+    call.method = "create";
+    call.body = "{\"user\":\"u1\"}";
+    read_token(fixture_call(&fixture, &call), token);
+    fixture_session(call.session, FIXTURE_UNIX_MS, client);
+    store_key_answer(&kept, address_partition(span_text("session"), span_text("s1")), client, call.id);
+    cr_assert_eq(records_with_secret(token, store_key_span(&kept)), 1);
+    read_token(fixture_call(&fixture, &call), again);
+    cr_assert_str_eq(again, token);
 }
 
 Test(session, an_operator_acts_for_a_user) {
@@ -277,17 +346,10 @@ Test(session, an_operator_acts_for_a_user) {
 }
 
 Test(session, a_retry_of_what_is_held_gets_the_handle_of_the_first) {
-    call_t call = {.kind = "session",
-                   .key = "s1",
-                   .method = "open",
-                   .body = "{\"as\":\"user/u1\"}",
-                   .session = 1,
-                   .id = 1,
-                   .lowest = 1};
     char first[512];
-    snprintf(first, sizeof first, "%s", fixture_call(&fixture, &call));
+    snprintf(first, sizeof first, "%s", fixture_call(&fixture, &first_open));
     fixture_restart_as(&fixture, 2);
-    cr_assert_str_eq(fixture_call(&fixture, &call), first);
+    cr_assert_str_eq(fixture_call(&fixture, &first_open), first);
     cr_assert_eq(last_flags(), EFFECT_GRANT);
 }
 

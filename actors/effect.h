@@ -18,6 +18,8 @@ typedef enum effect_type {
     EFFECT_WORK, /* an envelope (tell) to the actor itself, to the method that takes the result: its body is the input,
                     its idempotency key the name of the work (work.h); may be lost */
     EFFECT_END,  /* a text, "session/KEY" or "user/KEY": handles opened by it or for it end, and their subscriptions */
+    EFFECT_MUTE, /* an envelope (event `lagged`): every peer that hears its kind and key with a handle of the user who
+                    is its subject has it as its last event there */
     EFFECT_FIGURES, /* shard_stats_t of a probe */
 } effect_type_t;
 

@@ -266,10 +266,9 @@ static status_t leave(turn_t *turn, const void *state, const void *request) {
     if (membership.seq == 0) {
         return turn_fail(turn, STATUS_NOT_FOUND, "The user is not in the room");
     }
-    if (room.visibility == room_visibility_private && !is_system(turn)) {
-        turn_unsubscribe(turn);
-    }
-    return remove_member(turn, &room, user);
+    status = remove_member(turn, &room, user);
+    bool deaf = status == STATUS_OK && room.visibility == room_visibility_private;
+    return deaf ? turn_mute(turn, user, room.seq) : status;
 }
 
 static status_t members(turn_t *turn, const void *state, const void *request) {

@@ -58,6 +58,10 @@ MUST_USE status_t turn_publish(turn_t *self, uint32_t event, const void *record)
 /* The peer that asks has this actor's events, from the reply of this turn on; or no longer. */
 void turn_subscribe(turn_t *self);
 void turn_unsubscribe(turn_t *self);
+/* No handle of this user, a key of one, hears this actor any more, of whichever peer: each peer where one did is told
+   `lagged` with this seq, that of the last event which they may have, and has to subscribe again for all others, too.
+   Whom this actor would refuse then is out. Counts as an event. */
+MUST_USE status_t turn_mute(turn_t *self, span_t user, uint64_t seq);
 /* Of the log that seqs count in: changes only when it is replaced by an older copy. */
 uint64_t turn_log_epoch(const turn_t *self);
 

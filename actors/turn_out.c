@@ -138,7 +138,8 @@ status_t turn_send(turn_t *self, const kind_t *kind, span_t key, uint32_t method
 /* Effects other than answers and messages. They go into the batch at once, and are undone there. */
 
 static status_t add_effect(turn_t *self, effect_type_t type, const envelope_t *envelope) {
-    status_t status = turn_charge(self, 0, ENVELOPE_OVERHEAD_BYTES + envelope->key.len + envelope->body.len);
+    status_t status =
+        turn_charge(self, 0, ENVELOPE_OVERHEAD_BYTES + envelope->key.len + envelope->subject.len + envelope->body.len);
     if (status == STATUS_OK) {
         effect_add(self->parts.writer->batch, (effect_t){.type = (uint8_t)type}, envelope);
     }
@@ -212,6 +213,27 @@ status_t turn_end_handles(turn_t *self) {
         effect_add_raw(self->parts.writer->batch, (effect_t){.type = EFFECT_END}, address);
     }
     return status;
+}
+
+status_t turn_mute(turn_t *self, span_t user, uint64_t seq) {
+    lagged_t lagged = {0};
+    span_t body;
+    if (self->events == TURN_EVENTS_MAX) {
+        return STATUS_TOO_LARGE;
+    }
+    self->events++;
+    FIELD_SET(lagged, &lagged, log_epoch, self->parts.log_epoch);
+    FIELD_SET(lagged, &lagged, seq, seq);
+    status_t status = turn_encode(self, &record_lagged, &lagged, VALUE_BYTES_MAX, &body);
+    return status != STATUS_OK ? status
+                               : add_effect(self, EFFECT_MUTE,
+                                            &(envelope_t){.type = ENVELOPE_EVENT,
+                                                          .kind = span_text(self->request->kind->name),
+                                                          .key = self->request->key,
+                                                          .method = span_text("lagged"),
+                                                          .subject = user,
+                                                          .trace = self->request->trace,
+                                                          .body = body});
 }
 
 void turn_subscribe(turn_t *self) {

@@ -144,6 +144,30 @@ void broker_publish(broker_t *self, span_t bytes) {
 
 /* Ends. */
 
+/* As if the peer lagged there: that ends what all of its handles hear, and who may hear it subscribes again. */
+static void mute_handle(void *context, peer_id_t id, const uint8_t handle[HANDLE_BYTES]) {
+    const publication_t *mute = context;
+    broker_t *self = mute->self;
+    peer_t *peer = peers_at(self->peers, id.index, id.number);
+    CHECK(peer != NULL, "peer %u has a handle, but is not there", id.index);
+    if (topics_hears(self->topics, id, handle, mute->topic)) {
+        topics_lag(self->topics, id, mute->topic, mute->lag);
+        broker_tell_lags(self, peer);
+    }
+}
+
+void broker_mute(broker_t *self, span_t bytes) {
+    envelope_t envelope;
+    size_t consumed;
+    status_t status = envelope_decode(&envelope, &self->tape, bytes, &consumed);
+    CHECK(status == STATUS_OK && envelope.subject.ptr != NULL, "nobody is muted by %zu bytes", bytes.len);
+    publication_t mute = {
+        .self = self,
+        .topic = {.kind = envelope.kind, .key = envelope.key},
+        .lag = {.log_epoch = body_number(&self->tape, "log_epoch"), .seq = body_number(&self->tape, "seq")}};
+    handles_walk(self->handles, envelope.subject, mute_handle, &mute);
+}
+
 void broker_handle_ended(void *context, peer_id_t id, const uint8_t handle[HANDLE_BYTES]) {
     broker_t *self = context;
     uint8_t bytes[NOTICE_BODY_BYTES_MAX];

@@ -151,6 +151,9 @@ static void hand_on(broker_t *self, const effect_t *effect, span_t bytes, uint64
     case EFFECT_END:
         handles_end_of(self->handles, bytes);
         return;
+    case EFFECT_MUTE:
+        broker_mute(self, bytes);
+        return;
     case EFFECT_FIGURES:
         take_figures(self, bytes);
         return;

@@ -137,18 +137,22 @@ static owner_t *find_owner(const handles_t *self, span_t address) {
     return owner;
 }
 
-static owner_t *owner_of(handles_t *self, int which, span_t key) {
-    char text[ADDRESS_BYTES_MAX];
+static span_t address_of(int which, span_t key, char text[ADDRESS_BYTES_MAX]) {
     size_t key_at = strlen(owner_kinds[which]) + 1;
     CHECK(key.len <= KEY_BYTES_MAX, "a key of %zu bytes", key.len);
     memcpy(text, owner_kinds[which], key_at - 1);
     text[key_at - 1] = '/';
     memcpy(text + key_at, key.ptr, key.len);
-    span_t address = span_of(text, key_at + key.len);
+    return span_of(text, key_at + key.len);
+}
+
+static owner_t *owner_of(handles_t *self, int which, span_t key) {
+    char text[ADDRESS_BYTES_MAX];
+    span_t address = address_of(which, key, text);
     owner_t *owner = find_owner(self, address);
     if (owner == NULL) {
         owner = made(1, sizeof *owner + address.len);
-        owner->key_at = (uint8_t)key_at;
+        owner->key_at = (uint8_t)(address.len - key.len);
         owner->address_bytes = (uint8_t)address.len;
         memcpy(owner->address, address.ptr, address.len);
         HASH_ADD_KEYPTR_BYHASHVALUE(hh, self->owners, owner->address, owner->address_bytes, hash_of(self, address),
@@ -282,6 +286,15 @@ void handles_end_of(handles_t *self, span_t address) {
     for (bool last = owner == NULL; !last;) { /* goes with its last handle */
         last = owner->links->next == NULL;
         end(self, owner->links->handle);
+    }
+}
+
+void handles_walk(const handles_t *self, span_t user,
+                  void (*each)(void *context, peer_id_t peer, const uint8_t handle[HANDLE_BYTES]), void *context) {
+    char text[ADDRESS_BYTES_MAX];
+    const owner_t *owner = find_owner(self, address_of(USER, user, text));
+    for (const link_t *link = owner != NULL ? owner->links : NULL; link != NULL; link = link->next) {
+        each(context, link->handle->opener->peer, link->handle->bytes);
     }
 }
 

@@ -43,6 +43,9 @@ bool handles_find(const handles_t *self, peer_id_t peer, const uint8_t handle[HA
 
 /* Ends those that this actor opened, or that were opened for it: "session/KEY" or "user/KEY". */
 void handles_end_of(handles_t *self, span_t address);
+/* Calls each for those that are for this user. It must not call handles_. */
+void handles_walk(const handles_t *self, span_t user,
+                  void (*each)(void *context, peer_id_t peer, const uint8_t handle[HANDLE_BYTES]), void *context);
 void handles_end_of_peer(handles_t *self, peer_id_t peer);
 /* Ends those whose time has come. */
 void handles_expire(handles_t *self, uint64_t unix_ms);

@@ -329,6 +329,11 @@ void topics_remove(topics_t *self, peer_id_t peer, const uint8_t handle[HANDLE_B
     }
 }
 
+bool topics_hears(const topics_t *self, peer_id_t peer, const uint8_t handle[HANDLE_BYTES], address_t topic) {
+    const member_t *member = member_of(self, peer, topic);
+    return member != NULL && !member->lags && find_subscription(self, member, handle) != NULL;
+}
+
 void topics_drop_peer(topics_t *self, peer_id_t peer) {
     listener_t *listener;
     while ((listener = find_listener(self, peer)) != NULL) { /* goes with its last member */

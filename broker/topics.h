@@ -35,6 +35,8 @@ void topics_destroy(topics_t **self_p);
 MUST_USE status_t topics_add(topics_t *self, peer_id_t peer, const uint8_t handle[HANDLE_BYTES], address_t topic);
 /* What is not there is no error. */
 void topics_remove(topics_t *self, peer_id_t peer, const uint8_t handle[HANDLE_BYTES], address_t topic);
+/* Does the peer hear the topic on behalf of this handle? Not while it lags there. */
+bool topics_hears(const topics_t *self, peer_id_t peer, const uint8_t handle[HANDLE_BYTES], address_t topic);
 void topics_drop_peer(topics_t *self, peer_id_t peer);
 /* Of any peer. handle is not zeros. */
 void topics_drop_handle(topics_t *self, const uint8_t handle[HANDLE_BYTES]);

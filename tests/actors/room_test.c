@@ -543,13 +543,39 @@ Test(room, an_entry_is_the_same_as_event_and_as_item) {
                     "\"text\":\"Tee?\",\"created_at\":1767225600000}]");
 }
 
-Test(room, who_leaves_a_private_room_hears_no_more) {
-    call_t leave = {.kind = "room", .key = "r1", .method = "leave", .user = "juno"};
+Test(room, who_leaves_a_public_room_may_hear_on) {
+    create(ROOM_PUBLIC);
+    assert_ok(CALL("juno", "leave", NULL));
+    room_assert_has_not(fixture.events, "mute");
+}
+
+Test(room, who_cannot_be_put_out_hears_on) {
     create(ROOM_PRIVATE);
-    uint64_t ticket = fixture_send(&fixture, &leave);
-    fixture_run(&fixture);
-    cr_assert_eq(fixture.outcomes[ticket].flags, EFFECT_UNSUBSCRIBE);
-    ticket = fixture_send(&fixture, &(call_t){.kind = "room", .key = "r1", .method = "unsubscribe", .user = "otto"});
+    ASSERT_ERROR(CALL("mina", "leave", "{\"user\":\"juno\"}"), "forbidden");
+    ASSERT_ERROR(CALL(NULL, "leave", "{\"user\":\"otto\"}"), "not_found");
+    room_assert_has_not(fixture.events, "mute");
+}
+
+Test(room, who_leaves_a_private_room_or_is_put_out_hears_no_more_than_that) {
+    create(ROOM_PRIVATE);
+    assert_ok(CALL(NULL, "join", "{\"user\":\"otto\"}"));
+    room_forget_events(&fixture);
+    assert_ok(CALL("juno", "leave", NULL));
+    assert_ok(CALL(NULL, "leave", "{\"user\":\"otto\"}"));
+    assert_ok(POST("mina", "c1", "Alone"));
+    const char *event = fixture.events;
+    for (const char *const *line = (const char *const[]){"room/r1 left ", "mute room/r1 juno\n", "room/r1 left ",
+                                                         "mute room/r1 otto\n", "room/r1 message ", NULL};
+         *line != NULL; line++) {
+        cr_assert(fixture_is(event, *line), "%s", event);
+        event = strchr(event, '\n') + 1;
+    }
+}
+
+Test(room, who_unsubscribes_hears_no_more) {
+    create(ROOM_PRIVATE);
+    uint64_t ticket =
+        fixture_send(&fixture, &(call_t){.kind = "room", .key = "r1", .method = "unsubscribe", .user = "otto"});
     fixture_run(&fixture);
     cr_assert_eq(fixture.outcomes[ticket].flags, EFFECT_UNSUBSCRIBE);
     cr_assert_str_eq(fixture_outcome(&fixture, ticket), "reply {}");

@@ -289,6 +289,17 @@ static inline void fixture_event(fixture_t *self, span_t bytes) {
     free(body);
 }
 
+static inline void fixture_mute(fixture_t *self, span_t bytes) {
+    char line[KIND_BYTES_MAX + 2 * KEY_BYTES_MAX + 16];
+    envelope_t envelope;
+    size_t consumed;
+    FIXTURE_OK(envelope_decode(&envelope, &self->tape, bytes, &consumed));
+    cr_assert(envelope.type == ENVELOPE_EVENT && consumed == bytes.len);
+    snprintf(line, sizeof line, "mute %.*s/%.*s %.*s", (int)envelope.kind.len, envelope.kind.ptr, (int)envelope.key.len,
+             envelope.key.ptr, (int)envelope.subject.len, envelope.subject.ptr);
+    fixture_note(self, line);
+}
+
 /* Gives the open buffer, if there is one. */
 static inline void fixture_give(fixture_t *self, uint16_t shard) {
     if (self->open[shard] != NULL) {
@@ -416,6 +427,9 @@ static inline void fixture_effect(fixture_t *self, const effect_t *effect, span_
     case EFFECT_END:
         snprintf(line, sizeof line, "end %.*s", (int)bytes.len, bytes.ptr);
         fixture_note(self, line);
+        return;
+    case EFFECT_MUTE:
+        fixture_mute(self, bytes);
         return;
     case EFFECT_FIGURES:
         break;

@@ -166,6 +166,7 @@ Test(turn_out, nothing_of_an_aborted_one_leaves) {
     cr_assert_eq(at(100, "t"), STATUS_OK);
     cr_assert_eq(answer(1, 1), STATUS_OK);
     cr_assert_eq(turn_end_handles(&turn), STATUS_OK);
+    cr_assert_eq(turn_mute(&turn, span_text("juno"), 7), STATUS_OK);
     turn_hold(&turn);
     turn_grant(&turn);
     turn_subscribe(&turn);
@@ -414,6 +415,18 @@ Test(turn_out, an_event_says_of_which_log_it_is) {
     assert_text(envelope.key, "mina");
     assert_text(envelope.method, "happened");
     assert_text(envelope.body, "\x82\xa9log_epoch\x07\xa3seq\x07");
+}
+
+Test(turn_out, a_mute_says_who_hears_no_more_and_what_came_last) {
+    static uint8_t body[] = {0x82, 0xa9, 'l', 'o', 'g', '_', 'e', 'p', 'o', 'c', 'h', 7, 0xa3, 's', 'e', 'q', 5};
+    cr_assert_eq(turn_mute(&turn, span_text("juno"), 5), STATUS_OK);
+    envelope_t event = first_effect(EFFECT_MUTE);
+    cr_assert_eq(event.type, ENVELOPE_EVENT);
+    assert_text(event.kind, "probe");
+    assert_text(event.key, "mina");
+    assert_text(event.method, "lagged");
+    assert_text(event.subject, "juno");
+    cr_assert(span_equal(event.body, span_of(body, sizeof body)));
 }
 
 Test(turn_out, work_says_what_is_to_be_done_and_who_takes_the_result) {

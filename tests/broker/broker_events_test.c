@@ -201,6 +201,60 @@ Test(broker_events, an_unsubscribed_peer_gets_no_more_but_for_its_other_handles)
     assert_read("p", "a said 6, reply 4");
 }
 
+Test(broker_events, a_muted_user_hears_no_more_on_any_peer_and_each_is_told_once) {
+    open_handle("p", 1);
+    open_handle("p", 2);
+    open_handle("q", 3);
+    subscribe("p", 1, "a", 1);
+    subscribe("p", 2, "a", 2);
+    subscribe("p", 3, "b", 1);
+    subscribe("q", 4, "a", 3);
+    read_away();
+    add_event("a", 5);
+    add_mute("a", "ada", 5);
+    add_event("a", 6);
+    add_event("b", 1);
+    forward();
+    assert_read("p", "a said 5, a lagged 5, b said 1");
+    assert_read("q", "a said 5, a lagged 5");
+    add_mute("a", "ada", 6); /* who hears nothing is told nothing */
+    add_mute("a", "nobody", 6);
+    forward();
+    assert_read("p", "");
+}
+
+Test(broker_events, a_mute_leaves_peers_that_hear_for_others_or_on_their_own) {
+    open_handle("p", 1);
+    open_handle_for("q", 2, "bob", person_role_USER);
+    open_handle("r", 3);
+    subscribe("p", 1, "b", 1);
+    subscribe("q", 2, "a", 2);
+    subscribe("r", 3, "a", 0); /* not for ada, whose handle it has, too */
+    read_away();
+    add_mute("a", "ada", 4);
+    add_event("a", 5);
+    add_event("b", 6);
+    forward();
+    assert_read("p", "b said 6");
+    assert_read("q", "a said 5");
+    assert_read("r", "a said 5");
+}
+
+Test(broker_events, who_hears_over_the_same_peer_as_a_muted_user_subscribes_again_and_misses_nothing) {
+    open_handle("p", 1);
+    open_handle_for("p", 2, "bob", person_role_USER);
+    subscribe("p", 1, "a", 1);
+    subscribe("p", 2, "a", 2);
+    read_away();
+    add_mute("a", "ada", 4);
+    add_event("a", 5);
+    forward();
+    subscribe("p", 3, "a", 2); /* the reply brings 5 */
+    add_event("a", 6);
+    forward();
+    assert_read("p", "a lagged 4, reply 3, a said 6");
+}
+
 Test(broker_events, an_error_with_flags_subscribes_nobody) {
     asked_t asked = ask("p", 1, "a");
     effect_t effect = effect_answer(asked.request.peer, asked.request.peer_number);
@@ -277,6 +331,22 @@ Test(broker_events, without_any_room_a_peer_is_told_of_its_lag_as_soon_as_there_
     add_event("a", 2);
     forward();
     assert_read_ends_with("error 999 unknown_method, b lagged 0, a lagged 0");
+}
+
+Test(broker_events, without_any_room_a_muted_user_hears_no_more_and_is_told_as_soon_as_there_is_some) {
+    stop();
+    start_talk_with(narrow());
+    open_handle("p", 1);
+    subscribe("p", 1, "a", 1);
+    fill_queue();
+    add_mute("a", "ada", 4);
+    add_mute("a", "ada", 5); /* was not told yet: once is enough */
+    add_event("a", 6);
+    forward();
+    assert_read_ends_with("error 999 unknown_method, a lagged 4");
+    add_event("a", 7);
+    forward();
+    assert_read("p", "");
 }
 
 Test(broker_events, a_new_subscription_stands_behind_the_lag_of_the_old_one) {

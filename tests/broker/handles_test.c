@@ -177,6 +177,26 @@ Test(handles, only_those_of_the_named_session_or_user_end) {
     cr_assert(good(1, 4));
 }
 
+static void note_walked(void *context, peer_id_t peer, const uint8_t handle[HANDLE_BYTES]) {
+    uint32_t *walked = context; /* peer and handle, each a digit */
+    *walked = *walked * 100 + peer.index * 10 + handle[0];
+}
+
+static uint32_t walked_for(const char *user) {
+    uint32_t walked = 0;
+    handles_walk(handles, span_text(user), note_walked, &walked);
+    return walked;
+}
+
+Test(handles, only_those_of_the_user_are_walked) {
+    open_handle(1, 1, "ada");
+    open_handle(2, 2, "ada");
+    open_handle(1, 3, "adam");
+    cr_assert_eq(walked_for("ad"), 0);
+    cr_assert_eq(walked_for("s1"), 0, "the name of a session");
+    cr_assert_eq(walked_for("ada"), 1122);
+}
+
 /* What must happen. */
 
 Test(handles, a_handle_says_whose_it_is) {

@@ -154,6 +154,24 @@ static inline void add_end(const char *address) {
     effect_add_raw(batch, (effect_t){.type = EFFECT_END}, span_text(address));
 }
 
+/* toy/KEY; seq: of the last event that the user may have. */
+static inline void add_mute(const char *key, const char *user, uint64_t seq) {
+    uint8_t bytes[64];
+    pack_t body = pack_into(bytes, sizeof bytes);
+    lagged_t lagged = {0};
+    FIELD_SET(lagged, &lagged, log_epoch, LOG_EPOCH);
+    FIELD_SET(lagged, &lagged, seq, seq);
+    record_encode(&record_lagged, &lagged, &body);
+    cr_assert(pack_ok(&body));
+    effect_add(batch, (effect_t){.type = EFFECT_MUTE},
+               &(envelope_t){.type = ENVELOPE_EVENT,
+                             .kind = span_text("toy"),
+                             .key = span_text(key),
+                             .method = span_text("lagged"),
+                             .subject = span_text(user),
+                             .body = pack_bytes(&body)});
+}
+
 static inline void forward(void) {
     broker_forward(broker, batch, NOW_US, UNIX_MS);
     broker_check(broker);

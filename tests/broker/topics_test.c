@@ -164,6 +164,18 @@ Test(topics, when_a_handle_is_dropped_its_peer_hears_on_only_for_others) {
     cr_assert_eq(heard_in("a"), 0);
 }
 
+static bool hears(uint32_t peer, uint8_t handle, const char *key) {
+    return topics_hears(topics, peer_of(peer), handle_of(handle), room(key));
+}
+
+Test(topics, a_peer_hears_only_on_behalf_of_handles_that_subscribed_and_not_while_it_lags) {
+    add(1, 1, "a");
+    cr_assert_not(hears(1, 2, "a") || hears(1, 0, "a") || hears(2, 1, "a") || hears(1, 1, "b"));
+    cr_assert(hears(1, 1, "a"));
+    lag(1, "a", 5);
+    cr_assert_not(hears(1, 1, "a"));
+}
+
 Test(topics, who_lags_hears_no_more_even_when_told) {
     add(1, 1, "a");
     add(1, 2, "a");

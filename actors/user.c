@@ -6,7 +6,10 @@
  *                                          └──────refused──► conflict                     old email
  *
  * What is to be done travels with the claim and comes back with its answer, so an account that is not made yet is not
- * there at all. One that is there and changes its e-mail has a row `claim` until then: the HASH.
+ * there at all. One that is there and changes its e-mail has a row `claim` until then, a user_move: the HASH, and the
+ * token of who waits, by which the answer is told from that of an earlier claim. A claim may be lost for good (a dead
+ * letter): after ANSWER_MS the change is given up, and a release goes behind the claim. An answer that comes later
+ * still changes nothing, and the address is given back.
  *
  * The rows `session/KEY` are the login sessions that may be: those that it vouched for and that have not ended.
  */
@@ -22,6 +25,7 @@ enum {
     EMAIL_KEY_BYTES = 2 * EMAIL_HASH_BYTES,
     SESSIONS_MAX = 50, /* of one user; the oldest ends for one more */
     TIME_BYTES = 8,
+    ANSWER_MS = 60000, /* a claim without an answer by then is given up */
 };
 static_assert((int)SESSIONS_MAX < (int)TURN_SENDS_MAX, "a turn can end them all");
 
@@ -85,25 +89,48 @@ static status_t send_claim(turn_t *turn, span_t email, user_claim_t *claim) {
     return turn_send(turn, &kinds[KIND_email], email_key(turn, email), METHOD_email_claim, claim);
 }
 
-static status_t release(turn_t *turn, span_t email) {
+static status_t release_key(turn_t *turn, span_t key) {
     email_release_t released = {0};
     FIELD_SET(email_release, &released, user, turn_key(turn));
-    return turn_send(turn, &kinds[KIND_email], email_key(turn, email), METHOD_email_release, &released);
+    return turn_send(turn, &kinds[KIND_email], key, METHOD_email_release, &released);
 }
 
-/* The key of the e-mail that is being changed to; absent: none is. */
-static status_t under_way(turn_t *turn, span_t *key) {
-    return turn_get(turn, span_text(CLAIM), key);
+static status_t release(turn_t *turn, span_t email) {
+    return release_key(turn, email_key(turn, email));
+}
+
+/* The change of the e-mail that is under way, if one is; valid until the next write. A row that cannot be read is none:
+   so it is in nobody's way for ever. */
+static status_t under_way(turn_t *turn, user_move_t *move, bool *is) {
+    span_t row;
+    status_t status = turn_get(turn, span_text(CLAIM), &row);
+    *is = status == STATUS_OK && row.ptr != NULL && record_load(&record_user_move, row, move) == STATUS_OK;
+    return status;
+}
+
+/* Is this the token of the change that is under way? */
+static status_t is_awaited(turn_t *turn, span_t hold, bool *is) {
+    user_move_t move;
+    status_t status = under_way(turn, &move, is);
+    *is = *is && span_equal(move.hold, hold);
+    return status;
+}
+
+static status_t end_move(turn_t *turn) {
+    status_t status = turn_del(turn, span_text(CLAIM));
+    return status == STATUS_OK ? turn_cancel(turn, METHOD_user_give_up, span_text("")) : status;
 }
 
 /* A claim that is not needed, unless it is what the account has, or is about to have. */
 static status_t give_back(turn_t *turn, const user_t *user, span_t email) {
-    span_t key;
-    status_t status = under_way(turn, &key);
-    if (status != STATUS_OK || span_equal(user->email, email) || span_equal(key, email_key(turn, email))) {
+    user_move_t move;
+    bool moves;
+    span_t key = email_key(turn, email);
+    status_t status = under_way(turn, &move, &moves);
+    if (status != STATUS_OK || span_equal(user->email, email) || (moves && span_equal(move.email, key))) {
         return status;
     }
-    return release(turn, email);
+    return release_key(turn, key);
 }
 
 /* Answers */
@@ -232,22 +259,30 @@ static void apply(const user_update_t *asked, user_t *user) {
 
 static status_t begin_move(turn_t *turn, const user_update_t *asked) {
     user_claim_t claim = {0};
+    user_move_t move = {0};
     FIELD_SET(user_claim, &claim, update, packed(turn, &record_user_update, asked));
-    status_t status = turn_put(turn, span_text(CLAIM), email_key(turn, asked->email));
+    FIELD_SET(user_move, &move, email, email_key(turn, asked->email));
+    FIELD_SET(user_move, &move, hold, turn_hold(turn));
+    status_t status = turn_put(turn, span_text(CLAIM), packed(turn, &record_user_move, &move));
+    if (status == STATUS_OK) {
+        status = turn_at(turn, turn_now(turn) + ANSWER_MS, METHOD_user_give_up, span_text(""), &move);
+    }
     return status == STATUS_OK ? send_claim(turn, asked->email, &claim) : status;
 }
 
 /* OK and begun: the answer comes with the claim's. */
 static status_t update_email(turn_t *turn, const user_t *user, user_update_t *asked, bool *begun) {
-    span_t email, key = {0};
+    user_move_t move;
+    bool moves = false;
+    span_t email;
     status_t status = email_normalised(turn, asked->email, &email);
     if (status == STATUS_OK) {
-        status = under_way(turn, &key);
+        status = under_way(turn, &move, &moves);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    if (key.ptr != NULL) {
+    if (moves) {
         return turn_fail(turn, STATUS_CONFLICT, "Another change of the e-mail address is under way");
     }
     FIELD_SET(user_update, asked, email, email);
@@ -279,7 +314,7 @@ static status_t finish_update(turn_t *turn, const user_t *old, const user_claim_
     user_update_t asked;
     user_t user = *old;
     record_read(&record_user_update, claim->update, &asked);
-    status_t status = turn_del(turn, span_text(CLAIM));
+    status_t status = end_move(turn);
     if (status == STATUS_OK) {
         status = release(turn, is_version(turn, &asked) ? old->email : asked.email);
     }
@@ -296,20 +331,60 @@ static status_t finish_update(turn_t *turn, const user_t *old, const user_claim_
     return status == STATUS_OK ? turn_reply_to(turn, claim->hold, METHOD_user_update, &changed) : status;
 }
 
+static status_t fail_late(turn_t *turn, span_t hold) {
+    return turn_fail_to(turn, hold, STATUS_DEADLINE_EXCEEDED, "The e-mail address could not be claimed in time");
+}
+
+/* The answer to a claim that was given up. The release that was sent then stands behind it, but may be lost, too. */
+static status_t claimed_late(turn_t *turn, const user_t *user, const user_claim_t *claim) {
+    user_update_t asked;
+    record_read(&record_user_update, claim->update, &asked);
+    status_t status = give_back(turn, user, asked.email);
+    return status == STATUS_OK ? fail_late(turn, claim->hold) : status;
+}
+
 static status_t claimed(turn_t *turn, const void *state, const void *request) {
     const user_claim_t *claim = request;
-    if (!FIELD_HAS(user_claim, claim, create) && state == NULL) {
+    bool awaited;
+    if (FIELD_HAS(user_claim, claim, create)) {
+        return finish_create(turn, state, claim);
+    }
+    if (state == NULL) {
         return turn_fail(turn, STATUS_NOT_FOUND, "An account that is not there cannot change");
     }
-    return FIELD_HAS(user_claim, claim, create) ? finish_create(turn, state, claim) : finish_update(turn, state, claim);
+    status_t status = is_awaited(turn, claim->hold, &awaited);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return awaited ? finish_update(turn, state, claim) : claimed_late(turn, state, claim);
 }
 
 static status_t refused(turn_t *turn, const void *state, const void *request) {
     const user_claim_t *claim = request;
+    bool awaited = false;
     (void)state;
-    status_t status = FIELD_HAS(user_claim, claim, update) ? turn_del(turn, span_text(CLAIM)) : STATUS_OK;
+    status_t status = FIELD_HAS(user_claim, claim, update) ? is_awaited(turn, claim->hold, &awaited) : STATUS_OK;
+    if (status == STATUS_OK && awaited) {
+        status = end_move(turn);
+    }
     return status == STATUS_OK ? turn_fail_to(turn, claim->hold, STATUS_CONFLICT, "The e-mail address is in use")
                                : status;
+}
+
+/* The claim, or its answer, is lost, or not there yet. */
+static status_t give_up(turn_t *turn, const void *state, const void *request) {
+    const user_move_t *move = request;
+    bool awaited;
+    (void)state;
+    status_t status = is_awaited(turn, move->hold, &awaited);
+    if (status != STATUS_OK || !awaited) {
+        return status;
+    }
+    status = turn_del(turn, span_text(CLAIM));
+    if (status == STATUS_OK) {
+        status = release_key(turn, move->email);
+    }
+    return status == STATUS_OK ? fail_late(turn, move->hold) : status;
 }
 
 /* Login sessions */
@@ -444,6 +519,7 @@ static const handler_fn handlers[METHOD_user_COUNT] = {
     [METHOD_user_refused] = refused,
     [METHOD_user_vouch] = vouch,
     [METHOD_user_session_ended] = session_ended,
+    [METHOD_user_give_up] = give_up,
 };
 
 const actor_t actor_user = {.kind = "user", .handlers = handlers, .handler_count = METHOD_user_COUNT};

@@ -142,6 +142,10 @@ static void disturb(void) {
     case 3:
         fixture_pass(&fixture, random_below(&random_state, 2000));
         break;
+    case 4: /* long enough for a change to be given up */
+        loss += random_below(&random_state, 9 - loss);
+        fixture_pass(&fixture, random_below(&random_state, 90000));
+        break;
     }
 }
 

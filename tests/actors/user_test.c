@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "actors/store_key.h"
+
 #include "tests/actors/shard_fixture.h"
 
 static fixture_t fixture;
@@ -268,6 +270,89 @@ Test(user, a_taken_address_changes_nothing_of_who_wanted_it) {
     assert_has("\"version\":1,\"email\":\"mina@example.org\",\"name\":\"Mina\"");
     cr_assert(fixture_is(CALL_OF("u3", "create", MINA), ERROR_TEXT("conflict")), "the old address is still taken");
     cr_assert(fixture_is(CALL("update", "{\"email\":\"new@example.org\"}"), "reply"), "another change may follow");
+}
+
+/* A change of the address whose messages are lost until it is given up. */
+static void move_in_vain(const char *body) {
+    uint64_t ticket = begin(&(call_t){.key = "u1", .method = "update", .body = body});
+    fixture_pass(&fixture, 59000);
+    cr_assert_null(fixture_outcome(&fixture, ticket));
+    fixture_pass(&fixture, 2000);
+    cr_assert(fixture_is(fixture_outcome(&fixture, ticket), ERROR_TEXT("deadline_exceeded")));
+}
+
+/* Nothing can be asked of the only address that is claimed any more. */
+static void damage_claim(void) {
+    char key[33];
+    store_key_t head;
+    const char *text = fixture_call(&fixture, &(call_t){.kind = "email", .method = "list"}),
+               *at = strstr(text, "\"key\":\"");
+    cr_assert_not_null(at, "%s", text);
+    snprintf(key, sizeof key, "%s", at + strlen("\"key\":\""));
+    store_key_head(&head, address_partition(span_text("email"), span_text(key)), span_text("email"), span_text(key));
+    fixture_damage(&fixture, store_key_span(&head), span_text("rot"));
+}
+
+Test(user, a_claim_that_is_a_dead_letter_is_not_in_the_way_of_later_changes) {
+    cr_assert(fixture_is(CALL_OF("u2", "create", "{\"email\":\"noor@example.org\",\"name\":\"Noor\"}"), "reply"));
+    damage_claim();
+    create();
+    fixture.may_wait = true;
+    uint64_t ticket =
+        fixture_send(&fixture, &(call_t){.key = "u1", .method = "update", .body = "{\"email\":\"noor@example.org\"}"});
+    fixture_pass(&fixture, 59000);
+    cr_assert_null(fixture_outcome(&fixture, ticket));
+    cr_assert_eq(shard_stats(fixture.shards[0]).dead_letters, 1);
+    assert_error("update", "{\"email\":\"new@example.org\"}", ERROR_TEXT("conflict"));
+    let_go_on();
+    cr_assert(fixture_is(fixture_outcome(&fixture, ticket), ERROR_TEXT("deadline_exceeded")));
+    cr_assert_str_eq(CALL("update", "{\"email\":\"new@example.org\"}"), "reply {\"id\":\"u1\",\"version\":2}");
+    assert_has("\"email\":\"new@example.org\"");
+}
+
+Test(user, a_change_that_was_given_up_leaves_no_claim) {
+    create();
+    move_in_vain("{\"email\":\"new@example.org\",\"name\":\"X\"}");
+    let_go_on();
+    assert_has("\"version\":1,\"email\":\"mina@example.org\",\"name\":\"Mina\"");
+    const char *text = CALL_OF("u2", "create", "{\"email\":\"new@example.org\",\"name\":\"N\"}");
+    cr_assert(fixture_is(text, "reply"), "the address that was claimed in vain is free: %s", text);
+    cr_assert(fixture_is(CALL_OF("u3", "create", MINA), ERROR_TEXT("conflict")), "the old address is still taken");
+}
+
+Test(user, a_late_answer_is_not_taken_for_that_of_a_later_change) {
+    static const char change[] = "{\"email\":\"new@example.org\"}";
+    create();
+    move_in_vain("{\"email\":\"new@example.org\",\"name\":\"X\"}");
+    uint64_t again = begin(&(call_t){.key = "u1", .method = "update", .body = change});
+    let_go_on();
+    cr_assert_str_eq(fixture_outcome(&fixture, again), "reply {\"id\":\"u1\",\"version\":2}");
+    assert_has("\"version\":2,\"email\":\"new@example.org\",\"name\":\"Mina\"");
+    cr_assert(
+        fixture_is(CALL_OF("u2", "create", "{\"email\":\"new@example.org\",\"name\":\"N\"}"), ERROR_TEXT("conflict")),
+        "its claim was not undone by what was to undo the first");
+    cr_assert(fixture_is(CALL_OF("u3", "create", MINA), "reply"), "the old address is free");
+}
+
+Test(user, a_late_refusal_does_not_end_a_later_change) {
+    create();
+    cr_assert(fixture_is(CALL_OF("u2", "create", "{\"email\":\"noor@example.org\",\"name\":\"Noor\"}"), "reply"));
+    move_in_vain("{\"email\":\"noor@example.org\"}");
+    uint64_t other = begin(&(call_t){.key = "u1", .method = "update", .body = "{\"email\":\"new@example.org\"}"});
+    let_go_on();
+    cr_assert_str_eq(fixture_outcome(&fixture, other), "reply {\"id\":\"u1\",\"version\":2}");
+    assert_has("\"email\":\"new@example.org\"");
+    cr_assert(
+        fixture_is(CALL_OF("u3", "create", "{\"email\":\"noor@example.org\",\"name\":\"N\"}"), ERROR_TEXT("conflict")));
+}
+
+Test(user, a_change_that_was_answered_is_not_given_up) {
+    create();
+    cr_assert(fixture_is(CALL("update", "{\"email\":\"new@example.org\"}"), "reply"));
+    fixture_pass(&fixture, 120000);
+    assert_has("\"version\":2,\"email\":\"new@example.org\"");
+    cr_assert(
+        fixture_is(CALL_OF("u2", "create", "{\"email\":\"new@example.org\",\"name\":\"N\"}"), ERROR_TEXT("conflict")));
 }
 
 Test(user, a_second_change_of_the_address_is_refused_while_one_is_under_way) {

@@ -15,6 +15,7 @@ enum {
     LATE_MS = 60000,   /* a due time that is later than this was missed */
     MADE_UP_MAX = 100, /* missed due times that are made up for, one after another */
     SENTENCE_BYTES = 200,
+    CAUSE_BYTES = 300,
     MS_PER_S = 1000,
     NEXT_COUNT = 10, /* if none is asked for */
     RUNS_LIMIT = 20, /* the same */
@@ -131,19 +132,41 @@ static status_t fire(turn_t *turn, job_t *job, const schedule_t *schedule) {
     return status;
 }
 
+/* The plan of a job that was taken before cannot be read any more: its time zone is gone, say. Due times there are none
+   then; the run that fails for it says why, and resume says it once more. */
+static status_t rest(turn_t *turn, job_t *job, const char *error) {
+    char cause[CAUSE_BYTES];
+    snprintf(cause, sizeof cause, "The job was paused, for its plan cannot be read any more: %s", error);
+    status_t status = job_runs_fail(turn, job, job->due, job_trigger_schedule, cause);
+    FIELD_SET(job, job, fired, job->due);
+    FIELD_SET(job, job, enabled, false);
+    FIELD_SET(job, job, updated_at, turn_now(turn));
+    job->present &= ~FIELD_BIT(job, due);
+    return status;
+}
+
+static status_t fire_or_rest(turn_t *turn, job_t *job) {
+    char error[SENTENCE_BYTES];
+    schedule_t schedule;
+    status_t status = plan_of(job, &schedule, error, sizeof error);
+    if (status != STATUS_OK) {
+        return rest(turn, job, error);
+    }
+    status = fire(turn, job, &schedule);
+    schedule_fini(&schedule);
+    return status;
+}
+
 static status_t due(turn_t *turn, const void *state, const void *request) {
     const job_fire_t *asked = request;
     job_t job = *(const job_t *)state;
-    schedule_t schedule;
     if (!job.enabled || !FIELD_HAS(job, &job, due) || job.due != asked->due) {
         return STATUS_OK; /* the plan was changed meanwhile */
     }
-    status_t status = stored_plan(turn, &job, &schedule);
-    if (status != STATUS_OK) {
-        return status;
+    status_t status = job_runs_end_stuck(turn, &job, start_of(turn, &job, job.due));
+    if (status == STATUS_OK) {
+        status = fire_or_rest(turn, &job);
     }
-    status = fire(turn, &job, &schedule);
-    schedule_fini(&schedule);
     if (status == STATUS_OK) {
         status = set_timer(turn, &job);
     }

@@ -9,12 +9,15 @@
 #include <stdio.h>
 
 enum {
-    GUARD_MS = 10000,  /* a step that is not back by then is lost */
-    LOST_MAX = 5,      /* times one step may be lost */
-    WAITING_MAX = 100, /* runs that wait */
+    GUARD_MS = 10000,         /* a step that is not back by then is lost */
+    STUCK_MS = 10 * GUARD_MS, /* nothing was heard of a step, not even that it was lost */
+    LOST_MAX = 5,             /* times one step may be lost */
+    WAITING_MAX = 100,        /* runs that wait */
     CAUSE_BYTES = 200,
     WHOLE = 100, /* percent */
 };
+
+#define NO_WORK "There is no job of this name any more"
 
 /* Each has a work of the same name. */
 static const job_built_in_t built_ins[] = {
@@ -32,14 +35,17 @@ const job_built_in_t *job_runs_built_in(span_t name) {
 
 /* Begin */
 
-/* Has the step done that the row stands at. */
-static status_t order(turn_t *turn, const job_t *job, const job_row_t *row) {
+/* False: a job of an older release, say. Then a run of it fails. */
+static bool has_work(const turn_t *turn) {
+    return work_find(turn_key(turn)) != NULL;
+}
+
+/* Has the step done that the row stands at. has_work. */
+static status_t order(turn_t *turn, const job_t *job, job_row_t *row) {
     const work_t *work = work_find(turn_key(turn));
     job_step_t step = {0};
     job_guard_t guard = {0};
-    if (work == NULL) {
-        return turn_fail(turn, STATUS_CONFLICT, "There is no job of this name any more");
-    }
+    FIELD_SET(job_row, row, ordered_at, turn_now(turn));
     FIELD_SET(job_step, &step, job, turn_key(turn));
     FIELD_SET(job_step, &step, run, row->run);
     FIELD_SET(job_step, &step, step, row->step);
@@ -53,15 +59,6 @@ static status_t order(turn_t *turn, const job_t *job, const job_row_t *row) {
     return status == STATUS_OK ? turn_work(turn, work, &step, METHOD_job_worked) : status;
 }
 
-static status_t begin(turn_t *turn, job_t *job, job_row_t *row) {
-    FIELD_SET(job_row, row, state, job_run_state_RUNNING);
-    FIELD_SET(job_row, row, started_at, turn_now(turn));
-    FIELD_SET(job_row, row, attempt, 1);
-    FIELD_SET(job_row, row, step, 1);
-    FIELD_SET(job, job, running, row->run);
-    return order(turn, job, row);
-}
-
 /* cause is copied; NULL: there is none, or it stands there already. */
 static void end_row(turn_t *turn, job_row_t *row, job_run_state_t state, const char *cause) {
     row->present &= ~(FIELD_BIT(job_row, cursor) | FIELD_BIT(job_row, totals));
@@ -73,15 +70,24 @@ static void end_row(turn_t *turn, job_row_t *row, job_run_state_t state, const c
     }
 }
 
-static status_t begin_waiting(turn_t *turn, job_t *job) {
-    uint64_t run;
-    job_row_t row;
-    status_t status = job_rows_waiting(turn, &run);
-    if (status != STATUS_OK || run == 0) {
-        return status;
+/* It goes on from here, or has failed. */
+static status_t begin(turn_t *turn, job_t *job, job_row_t *row) {
+    if (!has_work(turn)) {
+        end_row(turn, row, job_run_state_FAILED, NO_WORK);
+        return STATUS_OK;
     }
+    FIELD_SET(job_row, row, state, job_run_state_RUNNING);
+    FIELD_SET(job_row, row, started_at, turn_now(turn));
+    FIELD_SET(job_row, row, attempt, 1);
+    FIELD_SET(job_row, row, step, 1);
+    FIELD_SET(job, job, running, row->run);
+    return order(turn, job, row);
+}
+
+static status_t begin_one(turn_t *turn, job_t *job, uint64_t run) {
+    job_row_t row;
     job->waiting--;
-    status = job_rows_wait_no_longer(turn, run);
+    status_t status = job_rows_wait_no_longer(turn, run);
     if (status == STATUS_OK) {
         status = job_rows_get(turn, run, &row);
     }
@@ -89,6 +95,19 @@ static status_t begin_waiting(turn_t *turn, job_t *job) {
         status = begin(turn, job, &row);
     }
     return status == STATUS_OK ? job_rows_put(turn, &row, job->runs) : status;
+}
+
+/* The next one that can. */
+static status_t begin_waiting(turn_t *turn, job_t *job) {
+    status_t status = STATUS_OK;
+    uint64_t run = 1;
+    while (status == STATUS_OK && run != 0 && !FIELD_HAS(job, job, running)) {
+        status = job_rows_waiting(turn, &run);
+        if (status == STATUS_OK && run != 0) {
+            status = begin_one(turn, job, run);
+        }
+    }
+    return status;
 }
 
 /* The run that goes on ends. */
@@ -160,10 +179,19 @@ static job_row_t new_row(turn_t *turn, job_t *job, uint64_t due_ms, job_trigger_
     return row;
 }
 
+static status_t add_ended(turn_t *turn, job_row_t *row, job_run_state_t state, const char *cause) {
+    end_row(turn, row, state, cause);
+    return job_rows_add(turn, row);
+}
+
 status_t job_runs_skip(turn_t *turn, job_t *job, uint64_t due_ms, job_trigger_t trigger, const char *cause) {
     job_row_t row = new_row(turn, job, due_ms, trigger);
-    end_row(turn, &row, job_run_state_SKIPPED, cause);
-    return job_rows_add(turn, &row);
+    return add_ended(turn, &row, job_run_state_SKIPPED, cause);
+}
+
+status_t job_runs_fail(turn_t *turn, job_t *job, uint64_t due_ms, job_trigger_t trigger, const char *cause) {
+    job_row_t row = new_row(turn, job, due_ms, trigger);
+    return add_ended(turn, &row, job_run_state_FAILED, cause);
 }
 
 status_t job_runs_add(turn_t *turn, job_t *job, uint64_t due_ms, job_trigger_t trigger, job_row_t *row) {
@@ -217,13 +245,16 @@ static status_t succeed(turn_t *turn, job_t *job, job_row_t *row, const job_work
     return status == STATUS_OK ? end_and_go_on(turn, job, row, job_run_state_SUCCEEDED, NULL) : status;
 }
 
-static status_t go_on(turn_t *turn, const job_t *job, job_row_t *row, const job_worked_t *worked) {
+static status_t go_on(turn_t *turn, job_t *job, job_row_t *row, const job_worked_t *worked) {
     row->present &= ~(FIELD_BIT(job_row, cursor) | FIELD_BIT(job_row, totals));
     FIELD_SET(job_row, row, step, row->step + 1);
     FIELD_SET(job_row, row, lost, 0);
     FIELD_SET(job_row, row, progress, worked->progress);
     FIELD_COPY(job_row, row, job_worked, worked, cursor);
     FIELD_COPY(job_row, row, job_worked, worked, totals);
+    if (!has_work(turn)) {
+        return end_and_go_on(turn, job, row, job_run_state_FAILED, NO_WORK);
+    }
     status_t status = order(turn, job, row);
     return status == STATUS_OK ? job_rows_put(turn, row, job->runs) : status;
 }
@@ -258,7 +289,27 @@ status_t job_runs_lost(turn_t *turn, job_t *job, uint64_t run, uint64_t step) {
     if (row.lost >= LOST_MAX) {
         return end_and_go_on(turn, job, &row, job_run_state_FAILED, "Its work was lost again and again");
     }
+    if (!has_work(turn)) {
+        return end_and_go_on(turn, job, &row, job_run_state_FAILED, NO_WORK);
+    }
     row.attempt++;
     status = order(turn, job, &row);
     return status == STATUS_OK ? job_rows_put(turn, &row, job->runs) : status;
+}
+
+/* Timers fire in the order of their times, so the guard of that step had its turn before. */
+static bool is_stuck(const job_row_t *row, uint64_t until_ms) {
+    uint64_t last_ms = FIELD_OR(job_row, row, ordered_at, row->started_at);
+    return until_ms > last_ms && until_ms - last_ms > STUCK_MS;
+}
+
+status_t job_runs_end_stuck(turn_t *turn, job_t *job, uint64_t until_ms) {
+    job_row_t row;
+    if (!FIELD_HAS(job, job, running)) {
+        return STATUS_OK;
+    }
+    if (job_rows_get(turn, job->running, &row) != STATUS_OK || !is_stuck(&row, until_ms)) {
+        return STATUS_OK; /* a row that cannot be read is no reason to begin no runs */
+    }
+    return end_and_go_on(turn, job, &row, job_run_state_FAILED, "Nothing was heard of its work any more");
 }

@@ -25,12 +25,15 @@ typedef struct job_built_in {
 /* NULL: there is no such job. */
 const job_built_in_t *job_runs_built_in(span_t name);
 
-/* A new run, which begins, waits, cancels the one that goes on, or is skipped, as overlap says. */
+/* A new run, which begins, waits, cancels the one that goes on, or is skipped, as overlap says. One whose work there is
+   not (any more) fails instead of going on; so do the others that wait. */
 MUST_USE status_t job_runs_add(turn_t *turn, job_t *job, uint64_t due_ms, job_trigger_t trigger, job_row_t *row);
 /* Would it be skipped? Then why, in a sentence. */
 bool job_runs_refuses(const job_t *job, job_trigger_t trigger, char *cause, size_t cause_bytes);
 /* A run that is skipped for this cause. */
 MUST_USE status_t job_runs_skip(turn_t *turn, job_t *job, uint64_t due_ms, job_trigger_t trigger, const char *cause);
+/* A run that fails before it begins, for this cause. */
+MUST_USE status_t job_runs_fail(turn_t *turn, job_t *job, uint64_t due_ms, job_trigger_t trigger, const char *cause);
 /* Ends a run that has not ended; a waiting one may begin. */
 MUST_USE status_t job_runs_cancel(turn_t *turn, job_t *job, job_row_t *row, const char *cause);
 
@@ -38,5 +41,8 @@ MUST_USE status_t job_runs_cancel(turn_t *turn, job_t *job, job_row_t *row, cons
 MUST_USE status_t job_runs_worked(turn_t *turn, job_t *job, const job_worked_t *worked);
 /* A step should be done by now: if it is still waited for, it was lost. */
 MUST_USE status_t job_runs_lost(turn_t *turn, job_t *job, uint64_t run, uint64_t step);
+/* The run that goes on fails if its guard is lost, too: no step was begun for long before until_ms, the time of the
+   timer whose turn it is. */
+MUST_USE status_t job_runs_end_stuck(turn_t *turn, job_t *job, uint64_t until_ms);
 
 #endif

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "actors/cell.h"
+#include "actors/store_key.h"
 #include "actors/work.h"
 
 #include "tests/actors/shard_fixture.h"
@@ -212,6 +214,114 @@ Test(job, a_result_that_is_not_waited_for_changes_nothing) {
     CALL("due", "{\"due\":1767225600001}");
     cr_assert_eq(fixture.records, records);
     assert_has(CALL("run_get", "{\"run\":1}"), "\"state\":\"RUNNING\",\"attempt\":1,\"progress\":0,");
+}
+
+/* What is there no more. */
+
+#define JOB span_text("job")
+#define STATISTICS span_text("user-statistics")
+
+static void head_of(const char *name, store_key_t *head) {
+    store_key_head(head, address_partition(JOB, span_text(name)), JOB, span_text(name));
+}
+
+/* Writes user-statistics, with this time zone, under that name, as another release would have left it. */
+static void leave_job(const char *name, const char *time_zone) {
+    uint8_t bytes[CELL_HEADER_BYTES + KIB(4)];
+    pack_t pack = pack_into(bytes + CELL_HEADER_BYTES, KIB(4));
+    store_key_t from, to;
+    uint64_t batch;
+    span_t value;
+    cell_t cell;
+    job_t job;
+    head_of("user-statistics", &from);
+    head_of(name, &to);
+    fixture_restart(&fixture);
+    FIXTURE_OK(store_reader_renew(fixture.readers[0], 0, &batch));
+    FIXTURE_OK(store_get(fixture.readers[0], store_key_span(&from), &value));
+    cr_assert(cell_open(&cell, store_key_span(&from), value));
+    FIXTURE_OK(record_load(&record_job, cell.body, &job));
+    FIELD_SET(job, &job, time_zone, span_text(time_zone));
+    record_encode(&record_job, &job, &pack);
+    cell_seal(bytes, store_key_span(&to), cell.schema_version, cell.version, pack.len);
+    fixture_damage(&fixture, store_key_span(&to), span_of(bytes, CELL_HEADER_BYTES + pack.len));
+}
+
+Test(job, a_time_zone_that_is_gone_pauses_the_job_and_a_run_says_why) {
+    put("{\"schedule\":{\"cron\":\"0 * * * *\"},\"time_zone\":\"Europe/Berlin\"}");
+    leave_job("user-statistics", "Europe/Atlantis");
+    fixture_pass(&fixture, 3 * HOUR);
+    const char *text = CALL("run_get", "{\"run\":1}");
+    assert_has(text, "\"state\":\"FAILED\"");
+    assert_has(text, "The job was paused, for its plan cannot be read any more: time_zone: ");
+    text = CALL("get", NULL);
+    assert_has(text, "\"enabled\":false");
+    assert_has(text, "\"runs\":1,");
+    assert_has_not(text, "\"due\":");
+    cr_assert_eq(script.ordered, 0);
+    assert_refused("resume", NULL, "time_zone: ");
+    put("{\"schedule\":{\"cron\":\"0 * * * *\"},\"time_zone\":\"Europe/Berlin\"}");
+    fixture_pass(&fixture, HOUR);
+    assert_has(CALL("run_get", "{\"run\":2}"), "\"state\":\"SUCCEEDED\"");
+}
+
+Test(job, a_job_whose_work_is_gone_has_runs_that_fail) {
+    put("{\"schedule\":{\"every_s\":3600},\"enabled\":false}");
+    leave_job("backup", "UTC");
+    cr_assert(fixture_is(call_at("backup", "resume", NULL), "reply"));
+    fixture_pass(&fixture, 2 * HOUR + MINUTE);
+    for (int run = 1; run <= 2; run++) {
+        char body[32];
+        snprintf(body, sizeof body, "{\"run\":%d}", run);
+        const char *text = call_at("backup", "run_get", body);
+        assert_has(text, "\"state\":\"FAILED\",\"attempt\":0,");
+        assert_has(text, "There is no job of this name any more");
+    }
+    const char *text = call_at("backup", "get", NULL);
+    assert_time(text, "due", 3 * HOUR);
+    assert_has_not(text, "\"running\":");
+    assert_has(call_at("backup", "run", NULL), "\"run\":3,");
+    cr_assert_eq(script.ordered, 0);
+}
+
+/* The timer of the step that was begun at the fixture's begin. */
+static void lose_guard(void) {
+    uint8_t partition = address_partition(JOB, STATISTICS);
+    store_key_t row, name;
+    store_key_timer(&row, partition, FIXTURE_UNIX_MS + 10 * SECOND, JOB, STATISTICS, span_text("guard"), span_text(""));
+    store_key_timer_name(&name, partition, JOB, STATISTICS, span_text("guard"), span_text(""));
+    fixture_restart(&fixture);
+    fixture_stop_shards(&fixture);
+    FIXTURE_OK(store_begin(fixture.store));
+    FIXTURE_OK(store_delete(fixture.store, store_key_span(&row)));
+    FIXTURE_OK(store_delete(fixture.store, store_key_span(&name)));
+    FIXTURE_OK(store_commit(fixture.store));
+    fixture_start_shards(&fixture);
+}
+
+Test(job, a_run_whose_guard_is_lost_does_not_go_on_for_ever) {
+    put("{\"schedule\":{\"every_s\":60}}");
+    script.lost = true;
+    CALL("run", NULL);
+    lose_guard();
+    fixture_pass(&fixture, 110 * SECOND);
+    assert_has(CALL("run_get", "{\"run\":1}"), "\"state\":\"RUNNING\",\"attempt\":1,");
+    assert_has(CALL("run_get", "{\"run\":2}"), "\"state\":\"SKIPPED\"");
+    script.lost = false;
+    fixture_pass(&fixture, 20 * SECOND);
+    const char *text = CALL("run_get", "{\"run\":1}");
+    assert_has(text, "\"state\":\"FAILED\",\"attempt\":1,");
+    assert_has(text, "Nothing was heard of its work any more");
+    assert_has(CALL("run_get", "{\"run\":3}"), "\"state\":\"SUCCEEDED\"");
+}
+
+Test(job, a_run_is_not_given_up_because_the_server_was_down) {
+    put("{\"schedule\":{\"every_s\":5}}");
+    script.lost = true;
+    CALL("run", NULL);
+    script.lost = false;
+    stand_still(HOUR);
+    assert_has(CALL("run_get", "{\"run\":1}"), "\"state\":\"SUCCEEDED\",\"attempt\":2,");
 }
 
 Test(job, pages_and_runs_that_are_not_there_are_told) {

@@ -9,6 +9,7 @@
 #include "actors/activation.h"
 #include "actors/cell.h"
 #include "actors/runtime.h"
+#include "schemas/records.h"
 
 enum { TOKENS = 512, INPUT_BYTES_MAX = 4096, RESIDENT_MAX = 4 };
 

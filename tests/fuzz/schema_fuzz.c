@@ -13,7 +13,7 @@
 enum { TOKENS = 512, INPUT_BYTES_MAX = 4096, STRUCT_BYTES_MAX = 1024 };
 
 static const record_t *const records[] = {
-    &record_order, /* the first: the kept inputs mean it */
+    &record_nested_order, /* the first: the kept inputs mean it */
 #define RECORD_BEGIN(r, version, text) &record_##r,
 #include "schemas/kinds.def"
 };

@@ -30,7 +30,7 @@ typedef struct line {
 typedef struct order {
     uint64_t present;
     span_t lines, place, ids, kept;
-} order_t;
+} nested_order_t;
 
 enum { PLACE_STREET, PLACE_DOOR, PLACE_TAGS, PLACE_ANY, PLACE_FIELDS };
 enum { PART_CODE, PART_ORIGIN, PART_FIELDS };
@@ -70,12 +70,12 @@ static const field_t line_fields[] = {
 };
 static const record_t record_line = NESTED_RECORD(line);
 
-static const field_t order_fields[] = {
-    NESTED_ROW(order_t, lines, LIST, 1, 3, REQUIRED, &record_line),
-    NESTED_ROW(order_t, place, RECORD, 0, 0, OPTIONAL, &record_place),
-    NESTED_ROW(order_t, ids, LIST, 0, 2, OPTIONAL, NULL),
-    NESTED_ROW(order_t, kept, LIST, 0, 1, SECRET, &record_line),
+static const field_t nested_order_fields[] = {
+    NESTED_ROW(nested_order_t, lines, LIST, 1, 3, REQUIRED, &record_line),
+    NESTED_ROW(nested_order_t, place, RECORD, 0, 0, OPTIONAL, &record_place),
+    NESTED_ROW(nested_order_t, ids, LIST, 0, 2, OPTIONAL, NULL),
+    NESTED_ROW(nested_order_t, kept, LIST, 0, 1, SECRET, &record_line),
 };
-static const record_t record_order = NESTED_RECORD(order);
+static const record_t record_nested_order = NESTED_RECORD(nested_order);
 
 #endif

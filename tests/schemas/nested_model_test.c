@@ -116,7 +116,7 @@ static span_t list_anew(const record_t *element, span_t raw, uint8_t **memory) {
 }
 
 static span_t record_anew(const record_t *record, span_t raw, uint8_t **memory) {
-    _Alignas(max_align_t) uint8_t in[sizeof(order_t)];
+    _Alignas(max_align_t) uint8_t in[sizeof(nested_order_t)];
     record_read(record, raw, in);
     return write_anew(record, in, memory);
 }
@@ -143,7 +143,7 @@ static uint8_t sent[BYTES_MAX], again[BYTES_MAX], rooms[128 * BYTES_MAX];
 
 static span_t send_random(uint64_t *random) {
     pack_t pack = pack_into(sent, sizeof sent);
-    pack_random_record(&record_order, random, &pack);
+    pack_random_record(&record_nested_order, random, &pack);
     cr_assert(pack_ok(&pack));
     return pack_bytes(&pack);
 }
@@ -153,36 +153,37 @@ Test(nested_model, what_comes_in_goes_out_the_same) {
         uint64_t random = seed;
         span_t bytes = send_random(&random);
         tape_t tape = {.tokens = tokens, .capacity = TOKENS};
-        order_t order, loaded;
+        nested_order_t order, loaded;
         problems_t problems;
         cr_assert_eq(tape_read_whole(&tape, bytes), STATUS_OK, "seed %lu", seed);
-        cr_assert_eq(record_decode(&record_order, &tape, 0, FROM_WIRE, &order, &problems), STATUS_OK, "seed %lu", seed);
+        cr_assert_eq(record_decode(&record_nested_order, &tape, 0, FROM_WIRE, &order, &problems), STATUS_OK, "seed %lu",
+                     seed);
         pack_t pack = pack_into(again, sizeof again);
-        record_encode(&record_order, &order, &pack);
+        record_encode(&record_nested_order, &order, &pack);
         cr_assert(span_equal(pack_bytes(&pack), bytes), "seed %lu", seed);
-        cr_assert_eq(record_load(&record_order, bytes, &loaded), STATUS_OK, "seed %lu", seed);
+        cr_assert_eq(record_load(&record_nested_order, bytes, &loaded), STATUS_OK, "seed %lu", seed);
         uint8_t *memory = rooms;
-        cr_assert(span_equal(write_anew(&record_order, &loaded, &memory), bytes), "seed %lu", seed);
+        cr_assert(span_equal(write_anew(&record_nested_order, &loaded, &memory), bytes), "seed %lu", seed);
     }
 }
 
 static void check_changed(span_t bytes, uint64_t seed) {
     tape_t tape = {.tokens = tokens, .capacity = TOKENS};
-    order_t wire, store, loaded;
+    nested_order_t wire, store, loaded;
     problems_t problems;
-    bool loads = record_load(&record_order, bytes, &loaded) == STATUS_OK;
+    bool loads = record_load(&record_nested_order, bytes, &loaded) == STATUS_OK;
     if (tape_read_whole(&tape, bytes) != STATUS_OK) {
         return; /* a load may take it: it does not look for doubled keys in an ANY */
     }
-    bool sent_well = record_decode(&record_order, &tape, 0, FROM_WIRE, &wire, &problems) == STATUS_OK;
+    bool sent_well = record_decode(&record_nested_order, &tape, 0, FROM_WIRE, &wire, &problems) == STATUS_OK;
     cr_assert_eq(sent_well, problems.count == 0, "seed %lu", seed);
-    bool stored_well = record_decode(&record_order, &tape, 0, FROM_STORE, &store, &problems) == STATUS_OK;
+    bool stored_well = record_decode(&record_nested_order, &tape, 0, FROM_STORE, &store, &problems) == STATUS_OK;
     cr_assert_eq(stored_well, loads, "seed %lu", seed);
     cr_assert(stored_well || !sent_well, "seed %lu", seed);
     pack_t pack = pack_into(again, sizeof again);
     if (stored_well) {
-        record_encode(&record_order, &store, &pack);
-        cr_assert_eq(record_load(&record_order, pack_bytes(&pack), &loaded), STATUS_OK, "seed %lu", seed);
+        record_encode(&record_nested_order, &store, &pack);
+        cr_assert_eq(record_load(&record_nested_order, pack_bytes(&pack), &loaded), STATUS_OK, "seed %lu", seed);
     } else {
         problems_pack(&problems, &pack);
         cr_assert(pack_ok(&pack));

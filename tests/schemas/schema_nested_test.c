@@ -24,9 +24,9 @@ static tape_t read_bytes(span_t bytes) {
     return tape;
 }
 
-static status_t decode(const char *json, strictness_t strictness, order_t *order, problems_t *problems) {
+static status_t decode(const char *json, strictness_t strictness, nested_order_t *order, problems_t *problems) {
     tape_t tape = read_bytes(bytes_of(json));
-    return record_decode(&record_order, &tape, 0, strictness, order, problems);
+    return record_decode(&record_nested_order, &tape, 0, strictness, order, problems);
 }
 
 static void assert_pointer(const problem_t *problem, const char *expected) {
@@ -76,7 +76,7 @@ Test(schema_nested, what_is_wrong_inside_is_refused_with_a_pointer) {
         {"{" LINES ",\"ids\":[\"a\",null]}", "/ids/1", "type"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
-        order_t order;
+        nested_order_t order;
         problems_t problems;
         cr_assert_eq(decode(rows[i].json, FROM_WIRE, &order, &problems), STATUS_INVALID, "%s", rows[i].json);
         cr_assert_eq(problems.count, 1, "%s: %u problems", rows[i].json, problems.count);
@@ -90,7 +90,7 @@ Test(schema_nested, a_text_in_a_list_that_is_longer_than_a_key_is_refused) {
     for (size_t len = KEY_BYTES_MAX; len <= KEY_BYTES_MAX + 1; len++) {
         char json[512];
         snprintf(json, sizeof json, "{" LINES ",\"ids\":[\"%0*d\"]}", (int)len, 0);
-        order_t order;
+        nested_order_t order;
         problems_t problems;
         cr_assert_eq(decode(json, FROM_WIRE, &order, &problems), len > KEY_BYTES_MAX ? STATUS_INVALID : STATUS_OK);
         if (len > KEY_BYTES_MAX) {
@@ -112,16 +112,16 @@ Test(schema_nested, an_array_of_thousands_where_a_map_should_be_is_one_problem) 
     }
     tape_t tape = {.tokens = many, .capacity = ELEMENTS_MAX};
     cr_assert_eq(tape_read_whole(&tape, pack_bytes(&pack)), STATUS_OK);
-    order_t order;
+    nested_order_t order;
     problems_t problems;
-    cr_assert_eq(record_decode(&record_order, &tape, 0, FROM_WIRE, &order, &problems), STATUS_INVALID);
+    cr_assert_eq(record_decode(&record_nested_order, &tape, 0, FROM_WIRE, &order, &problems), STATUS_INVALID);
     cr_assert_eq(problems.count, 1);
     assert_pointer(&problems.items[0], "/lines/0");
     cr_assert_str_eq(problems.items[0].code, "not_a_map");
 }
 
 Test(schema_nested, problems_of_several_elements_are_told_up_to_the_most) {
-    order_t order;
+    nested_order_t order;
     problems_t problems;
     cr_assert_eq(decode("{\"lines\":[{},{\"sku\":1,\"quantity\":1},{\"quantity\":10,\"sku\":\"a\"}],\"more\":1}",
                         FROM_WIRE, &order, &problems),
@@ -141,7 +141,7 @@ Test(schema_nested, problems_of_several_elements_are_told_up_to_the_most) {
 }
 
 Test(schema_nested, unknown_fields_inside_are_skipped_from_the_store_and_the_known_ones_still_checked) {
-    order_t order;
+    nested_order_t order;
     problems_t problems;
     static const char newer[] = "{\"lines\":[{\"new\":[{}],\"sku\":\"a\",\"quantity\":1,\"parts\":[{\"code\":\"b\","
                                 "\"new\":1,\"origin\":{\"new\":{\"a\":[]},"
@@ -213,8 +213,8 @@ Test(schema_nested, the_golden_bytes_of_an_order_are_read_and_written) {
     char text[1024];
     span_t golden = hex_bytes(ORDER, input);
     tape_t tape = read_bytes(golden);
-    order_t order;
-    cr_assert_eq(record_decode(&record_order, &tape, 0, FROM_WIRE, &order, NULL), STATUS_OK);
+    nested_order_t order;
+    cr_assert_eq(record_decode(&record_nested_order, &tape, 0, FROM_WIRE, &order, NULL), STATUS_OK);
     cr_assert_eq(order.present, (1u << ORDER_FIELDS) - 1);
     cr_assert_str_eq(hex_text(order.ids, text), "92a178a2797a");
     cr_assert_str_eq(hex_text(order.place, text), "82a6737472656574a453696465a3616e799101");
@@ -225,25 +225,25 @@ Test(schema_nested, the_golden_bytes_of_an_order_are_read_and_written) {
     cr_assert_eq(place.present, 1u << PLACE_STREET | 1u << PLACE_ANY);
 
     pack_t pack = pack_into(room, sizeof room);
-    record_encode(&record_order, &order, &pack);
+    record_encode(&record_nested_order, &order, &pack);
     cr_assert_str_eq(hex_text(pack_bytes(&pack), text), ORDER);
-    order_t loaded;
-    cr_assert_eq(record_load(&record_order, golden, &loaded), STATUS_OK);
+    nested_order_t loaded;
+    cr_assert_eq(record_load(&record_nested_order, golden, &loaded), STATUS_OK);
     cr_assert_eq(loaded.present, order.present);
     cr_assert(span_equal(loaded.kept, order.kept));
 }
 
 Test(schema_nested, a_stored_record_that_is_damaged_is_internal) {
-    order_t order;
+    nested_order_t order;
     span_t whole = hex_bytes(ORDER, input);
     for (size_t len = 0; len < whole.len; len++) {
         uint8_t *exact = malloc(len == 0 ? 1 : len); /* so that a sanitizer sees a read behind the end */
         memcpy(exact, whole.ptr, len);
-        cr_assert_eq(record_load(&record_order, span_of(exact, len), &order), STATUS_INTERNAL, "%zu bytes", len);
+        cr_assert_eq(record_load(&record_nested_order, span_of(exact, len), &order), STATUS_INTERNAL, "%zu bytes", len);
         free(exact);
     }
     input[whole.len] = 0xc0;
-    cr_assert_eq(record_load(&record_order, span_of(input, whole.len + 1), &order), STATUS_INTERNAL, "one more");
+    cr_assert_eq(record_load(&record_nested_order, span_of(input, whole.len + 1), &order), STATUS_INTERNAL, "one more");
     static const char *const damaged[] = {
         "c0",
         "90",
@@ -259,7 +259,7 @@ Test(schema_nested, a_stored_record_that_is_damaged_is_internal) {
     };
     for (size_t i = 0; i < ARRAY_LENGTH(damaged); i++) {
         span_t bytes = hex_bytes(damaged[i], input);
-        cr_assert_eq(record_load(&record_order, bytes, &order), STATUS_INTERNAL, "%s", damaged[i]);
+        cr_assert_eq(record_load(&record_nested_order, bytes, &order), STATUS_INTERNAL, "%s", damaged[i]);
     }
 }
 
@@ -274,9 +274,9 @@ Test(schema_nested, secrets_and_unknown_fields_inside_are_redacted) {
                                 "\"ids\":[\"x\"],\"kept\":\"***\"}";
     tape_t tape = read_bytes(bytes_of(json));
     pack_t pack = pack_into(room, sizeof room);
-    record_redact(&record_order, &tape, 0, &pack);
+    record_redact(&record_nested_order, &tape, 0, &pack);
     cr_assert(pack_ok(&pack));
-    char *direct = json_print_record(&record_order, &tape, 0);
+    char *direct = json_print_record(&record_nested_order, &tape, 0);
     cr_assert_str_eq(direct, shown);
     tape = read_bytes(pack_bytes(&pack));
     char *redacted = json_print(&tape, 0);
@@ -286,10 +286,10 @@ Test(schema_nested, secrets_and_unknown_fields_inside_are_redacted) {
 }
 
 Test(schema_nested, a_field_is_printable_by_its_own_record_only) {
-    const field_t *lines = record_printable(&record_order, span_text("lines"));
+    const field_t *lines = record_printable(&record_nested_order, span_text("lines"));
     cr_assert_eq(lines, &order_fields[ORDER_LINES]);
-    cr_assert_null(record_printable(&record_order, span_text("kept")));
-    cr_assert_null(record_printable(&record_order, span_text("sku")));
+    cr_assert_null(record_printable(&record_nested_order, span_text("kept")));
+    cr_assert_null(record_printable(&record_nested_order, span_text("sku")));
     cr_assert_not_null(record_printable(lines->element, span_text("sku")));
     cr_assert_null(record_printable(lines->element, span_text("cost")));
 }
@@ -297,8 +297,8 @@ Test(schema_nested, a_field_is_printable_by_its_own_record_only) {
 static void encode_quietly(const char *lines) {
     freopen("/dev/null", "w", stderr);
     pack_t pack = pack_into(room, sizeof room);
-    order_t order = {.present = 1u << ORDER_LINES, .lines = hex_bytes(lines, input)};
-    record_encode(&record_order, &order, &pack);
+    nested_order_t order = {.present = 1u << ORDER_LINES, .lines = hex_bytes(lines, input)};
+    record_encode(&record_nested_order, &order, &pack);
 }
 
 Test(schema_nested, encoding_a_line_without_a_required_field_aborts, .signal = SIGABRT) {

@@ -10,10 +10,10 @@
  * session.
  *
  * The record of a session has the hash of its token only. But what answers a request of a client's session is kept for
- * its retry, as every answer is (answers.h): so the token of such a `create`, and the handle of such an `open {as}`, are
- * written to the folder in clear. The row goes when the client has moved on or its session is refused; its bytes may
- * stay in journals and backups of that time. A handle is of use to the peer that asked alone, and a retry is given it
- * only while the session is what it was; a token is of use to whoever may open, until the session ends. Of who asks
+ * its retry, as every answer is (answers.h): so the token of such a `create`, and the handle of such an `open {as}`,
+ * are written to the folder in clear. The row goes when the client has moved on or its session is refused; its bytes
+ * may stay in journals and backups of that time. A handle is of use to the peer that asked alone, and a retry is given
+ * it only while the session is what it was; a token is of use to whoever may open, until the session ends. Of who asks
  * without a client's session nothing is kept.
  */
 #include <sodium.h>

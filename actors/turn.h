@@ -19,8 +19,10 @@
    the handler's stack. */
 MUST_USE status_t turn_state(turn_t *self, const void *next);
 
-/* This actor's own ordered keys. Values are bytes of the handler's own making; what get and list return is valid until
-   the next write. Got value.ptr NULL: no such key; a value that is put may be empty, but not absent. */
+/* This actor's own ordered keys. A subkey of another length is a bug of the handler and ends the server: look at what
+   comes from outside (turn_user may be absent) before it becomes one. Values are bytes of the handler's own making;
+   what get and list return is valid until the next write. Got value.ptr NULL: no such key; a value that is put may be
+   empty, but not absent. */
 MUST_USE status_t turn_get(turn_t *self, span_t subkey, span_t *value);
 MUST_USE status_t turn_put(turn_t *self, span_t subkey, span_t value);
 MUST_USE status_t turn_del(turn_t *self, span_t subkey);

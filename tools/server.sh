@@ -28,10 +28,17 @@ build() {
     fi
 }
 
-# is_alive PID: a dorand that has not ended. One that ended and that nobody waited for is a zombie, state Z.
+# is_alive PID: a dorand that has not ended and is not about to: one that was killed dies for some milliseconds. One that
+# ended and that nobody waited for is a zombie, state Z.
 is_alive() {
-    local name state
-    { read -r _ name state _ <"/proc/$1/stat"; } 2>/dev/null && [[ $name == "(dorand)" && $state != Z ]]
+    local name state flags exiting=4 # PF_EXITING of the kernel
+    { read -r _ name state _ _ _ _ _ flags _ <"/proc/$1/stat"; } 2>/dev/null &&
+        [[ $name == "(dorand)" && $state != Z ]] && ((!(flags & exiting))) && ! is_killed "$1"
+}
+
+# is_killed PID: signal 9, which is bit 8, waits for it.
+is_killed() {
+    grep -q '^S[a-z]*Pnd:.*[13579bdf][0-9a-f]\{2\}$' "/proc/$1/status" 2>/dev/null
 }
 
 # The pid that DIR's dorand.json names, alive or not; empty without such a file.

@@ -13,6 +13,7 @@ enum {
     STUCK_MS = 10 * GUARD_MS, /* nothing was heard of a step, not even that it was lost */
     LOST_MAX = 5,             /* times one step may be lost */
     WAITING_MAX = 100,        /* runs that wait */
+    FAILED_MAX = 16,          /* of them that one turn has fail, for their work is gone */
     CAUSE_BYTES = 200,
     WHOLE = 100, /* percent */
 };
@@ -97,11 +98,11 @@ static status_t begin_one(turn_t *turn, job_t *job, uint64_t run) {
     return status == STATUS_OK ? job_rows_put(turn, &row, job->runs) : status;
 }
 
-/* The next one that can. */
+/* The next one that can. Those that are left behind many that cannot are for the next due time. */
 static status_t begin_waiting(turn_t *turn, job_t *job) {
     status_t status = STATUS_OK;
     uint64_t run = 1;
-    while (status == STATUS_OK && run != 0 && !FIELD_HAS(job, job, running)) {
+    for (int i = 0; i < FAILED_MAX && status == STATUS_OK && run != 0 && !FIELD_HAS(job, job, running); i++) {
         status = job_rows_waiting(turn, &run);
         if (status == STATUS_OK && run != 0) {
             status = begin_one(turn, job, run);
@@ -306,7 +307,7 @@ static bool is_stuck(const job_row_t *row, uint64_t until_ms) {
 status_t job_runs_end_stuck(turn_t *turn, job_t *job, uint64_t until_ms) {
     job_row_t row;
     if (!FIELD_HAS(job, job, running)) {
-        return STATUS_OK;
+        return job->waiting > 0 ? begin_waiting(turn, job) : STATUS_OK;
     }
     if (job_rows_get(turn, job->running, &row) != STATUS_OK || !is_stuck(&row, until_ms)) {
         return STATUS_OK; /* a row that cannot be read is no reason to begin no runs */

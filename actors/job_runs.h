@@ -42,7 +42,7 @@ MUST_USE status_t job_runs_worked(turn_t *turn, job_t *job, const job_worked_t *
 /* A step should be done by now: if it is still waited for, it was lost. */
 MUST_USE status_t job_runs_lost(turn_t *turn, job_t *job, uint64_t run, uint64_t step);
 /* The run that goes on fails if its guard is lost, too: no step was begun for long before until_ms, the time of the
-   timer whose turn it is. */
+   timer whose turn it is. If none goes on, one that was left waiting begins. */
 MUST_USE status_t job_runs_end_stuck(turn_t *turn, job_t *job, uint64_t until_ms);
 
 #endif

@@ -284,6 +284,46 @@ Test(job, a_job_whose_work_is_gone_has_runs_that_fail) {
     cr_assert_eq(script.ordered, 0);
 }
 
+/* The same with a row of a run. */
+static void leave_row(const char *name, char letter, uint64_t run) {
+    uint8_t subkey[1 + sizeof run] = {(uint8_t)letter}, bytes[KIB(2)];
+    uint64_t batch, number = htobe64(run);
+    span_t to = span_text(name), value;
+    store_key_t from, row;
+    cell_t cell;
+    memcpy(subkey + 1, &number, sizeof number);
+    store_key_sub(&from, address_partition(JOB, STATISTICS), JOB, STATISTICS, span_of(subkey, sizeof subkey));
+    store_key_sub(&row, address_partition(JOB, to), JOB, to, span_of(subkey, sizeof subkey));
+    FIXTURE_OK(store_reader_renew(fixture.readers[0], 0, &batch));
+    FIXTURE_OK(store_get(fixture.readers[0], store_key_span(&from), &value));
+    cr_assert(cell_open(&cell, store_key_span(&from), value));
+    memcpy(bytes + CELL_HEADER_BYTES, cell.body.ptr, cell.body.len);
+    cell_seal(bytes, store_key_span(&row), cell.schema_version, cell.version, cell.body.len);
+    fixture_damage(&fixture, store_key_span(&row), span_of(bytes, CELL_HEADER_BYTES + cell.body.len));
+}
+
+Test(job, runs_that_wait_for_work_that_is_gone_fail) {
+    enum { LAST = 21 };
+    put("{\"schedule\":{\"every_s\":3600},\"overlap\":\"buffer_all\"}");
+    script.lost = true;
+    for (int run = 1; run <= LAST; run++) {
+        CALL("run", NULL);
+    }
+    leave_job("backup", "UTC");
+    for (uint64_t run = 1; run <= LAST; run++) {
+        leave_row("backup", 'r', run);
+        leave_row("backup", run > 1 ? 'w' : 'r', run);
+    }
+    cr_assert(fixture_is(call_at("backup", "cancel", NULL), "reply"));
+    assert_has(call_at("backup", "get", NULL), "\"waiting\":4,");
+    call_at("backup", "pause", NULL);
+    call_at("backup", "resume", NULL);
+    fixture_pass(&fixture, HOUR + MINUTE);
+    const char *text = call_at("backup", "runs", "{\"limit\":100}");
+    cr_assert_eq(count(text, "\"state\":\"FAILED\""), LAST, "%s", text);
+    assert_has(call_at("backup", "get", NULL), "\"waiting\":0,");
+}
+
 /* The timer of the step that was begun at the fixture's begin. */
 static void lose_guard(void) {
     uint8_t partition = address_partition(JOB, STATISTICS);

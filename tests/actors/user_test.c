@@ -320,6 +320,28 @@ Test(user, a_change_that_was_given_up_leaves_no_claim) {
     cr_assert(fixture_is(CALL_OF("u3", "create", MINA), ERROR_TEXT("conflict")), "the old address is still taken");
 }
 
+/* The first message goes through, a claim; its answer, which is as long, does not. */
+static bool loses_long_answers(const effect_t *effect) {
+    sends += effect->type == EFFECT_SEND;
+    return effect->type == EFFECT_SEND && sends > 1 && effect->bytes > 1000;
+}
+
+Test(user, an_address_whose_claim_was_never_answered_is_let_go) {
+    char body[1200];
+    create();
+    snprintf(body, sizeof body, "{\"email\":\"new@example.org\",\"info\":\"%01000d\"}", 0);
+    sends = 0;
+    fixture.loses = loses_long_answers;
+    fixture.may_wait = true;
+    fixture_send(&fixture, &(call_t){.key = "u1", .method = "update", .body = body});
+    fixture_pass(&fixture, 59000);
+    const char *text = fixture_call(&fixture, &(call_t){.kind = "email", .method = "list"});
+    fixture_pass(&fixture, 2000);
+    const char *later = fixture_call(&fixture, &(call_t){.kind = "email", .method = "list"});
+    cr_assert_lt(strlen(later), strlen(text), "one is claimed: %s", later);
+    let_go_on();
+}
+
 Test(user, a_late_answer_is_not_taken_for_that_of_a_later_change) {
     static const char change[] = "{\"email\":\"new@example.org\"}";
     create();

@@ -31,6 +31,7 @@ enum {
     IN_VAIN_MAX = 3, /* kills that do not count, for each that does */
     /* The last life. */
     LAST_LOAD_US = 1000000,
+    ANSWER_US = 100000000, /* the SDK sends again after a minute at the latest */
     RESERVATION_MS = 1500,
 };
 
@@ -283,7 +284,7 @@ static bool load_once_more(lives_t *self) {
 }
 
 static bool answer_all(lives_t *self) {
-    uint64_t until_us = server_now_us() + PHASE_US;
+    uint64_t until_us = server_now_us() + ANSWER_US;
     while (trial_in_flight(self->trial) > 0 && server_now_us() < until_us) {
         if (!turn_over(self, false, until_us)) {
             return false;

@@ -223,6 +223,10 @@ void trial_tell_waiting(const trial_t *self, char *text, size_t bytes) {
             len += (size_t)snprintf(text + len, bytes - len, "%s%s", len > 0 ? ", " : "", method);
         }
     }
+    for (size_t i = 0; i < TRIAL_CONNECTIONS && len < bytes; i++) {
+        len += (size_t)snprintf(text + len, bytes - len, "%s%u", i == 0 ? "; by connection " : ", ",
+                                doran_in_flight(self->connections[i]));
+    }
 }
 
 uint64_t trial_acknowledged(const trial_t *self) {

@@ -109,8 +109,9 @@ void exchange_flush(exchange_t *self, uint64_t now_us) {
             return;
         }
         pending->opening = pending->handle != NULL ? pending->handle->opening : 0;
-        uint64_t patience_us = doubled(RESEND_US, pending->sends, (uint64_t)RESEND_US << RESEND_DOUBLINGS_MAX);
+        uint64_t patience_us = doubled(RESEND_US, pending->waits, (uint64_t)RESEND_US << RESEND_DOUBLINGS_MAX);
         pending->sends += 1;
+        pending->waits += 1;
         pending->copies += 1;
         pending_move(self->pending, pending, PENDING_SENT, now_us + patience_us);
     }

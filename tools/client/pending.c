@@ -260,6 +260,7 @@ void pending_move(pending_table_t *self, pending_t *pending, pending_state_t sta
 
 void pending_queue_all(pending_table_t *self) {
     for (pending_t *pending = pending_first(self); pending != NULL; pending = pending_next(pending)) {
+        pending->waits = 0;
         if (pending->state == PENDING_QUEUED || pending->state == PENDING_SENT) {
             pending_move(self, pending, PENDING_QUEUED, pending->deadline_us);
         }

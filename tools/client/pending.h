@@ -36,6 +36,7 @@ typedef struct pending {
     uint64_t id;
     pending_state_t state;
     uint32_t sends;        /* how often it was sent */
+    uint32_t waits;        /* for an answer of this server in vain so far; each is longer than the one before */
     uint32_t copies;       /* how many of those were not refused, so may have run */
     uint32_t refusals;     /* how often it was refused */
     doran_code_t code;     /* of the last refusal; FINISHED: of the completion */

@@ -140,6 +140,24 @@ Test(exchange, unanswered_request_goes_out_again_under_its_number) {
     fake_destroy(server);
 }
 
+/* After as many lives of a server the wait would be a minute. */
+Test(exchange, the_wait_for_an_answer_begins_anew_with_each_server) {
+    enum { LIVES = 6 };
+    fake_server_t *server = fake_new();
+    doran_t *client = open_client(server, (doran_options_t){0});
+    submit(client, 0, 0);
+    PUMP_UNTIL(server->count == 1);
+    for (uint32_t life = 2; life <= LIVES; life++) {
+        server->number = life;
+        PUMP_UNTIL(server->count == life);
+    }
+    PUMP_UNTIL(server->count == LIVES + 1); /* the answer of the last was lost */
+    fake_reply(server, 1, "n", 3);
+    PUMP_UNTIL(completed == 1);
+    doran_close(&client);
+    fake_destroy(server);
+}
+
 Test(exchange, new_number_in_a_pong_sends_all_again_oldest_first) {
     fake_server_t *server = fake_new();
     doran_t *client = open_client(server, (doran_options_t){0});

@@ -256,8 +256,8 @@ status_t answers_check(answers_t *self, writer_t *writer, const request_t *reque
     if (entry->count >= ANSWERS_PER_SESSION_MAX) {
         trim(self, writer, entry);
     }
-    if (entry->count >= ANSWERS_PER_SESSION_MAX) {
-        *verdict = ANSWERS_FULL;
+    if (entry->count >= ANSWERS_PER_SESSION_MAX && request->id > entry->lowest) {
+        *verdict = ANSWERS_FULL; /* but never the lowest: nothing could be dropped until it ran */
     }
     return STATUS_OK;
 }

@@ -24,7 +24,7 @@ typedef enum answers_verdict {
     ANSWERS_KEPT,    /* it ran: here is its answer */
     ANSWERS_PENDING, /* it ran and held: the one to answer, when the answer comes */
     ANSWERS_STALE,   /* the client no longer waits for it: drop it */
-    ANSWERS_FULL,    /* ANSWERS_PER_SESSION_MAX are kept: busy */
+    ANSWERS_FULL,    /* ANSWERS_PER_SESSION_MAX are kept, and an older request is unanswered: busy */
 } answers_verdict_t;
 
 /* view is borrowed for life. max: (partition, session) pairs in memory. */

@@ -112,6 +112,7 @@ static void model_assert(const model_t *model, const request_t *request, answers
         return;
     case ANSWERS_FULL:
         cr_assert_eq(model->kept[id], MODEL_NONE, "id %lu has an answer", (unsigned long)id);
+        cr_assert_gt(id, request->lowest_unanswered, "the lowest must run");
         cr_assert_geq(model_waiting(model), ANSWERS_PER_SESSION_MAX);
     }
 }

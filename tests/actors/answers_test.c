@@ -137,6 +137,17 @@ Test(answers, more_than_the_maximum_is_busy_until_the_lowest_moves) {
     }
 }
 
+Test(answers, the_lowest_unanswered_runs_however_many_overtook_it) {
+    for (uint64_t id = 2; id <= ANSWERS_PER_SESSION_MAX + 1; id++) {
+        run(id, 1);
+    }
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 2, 1), ANSWERS_FULL);
+    restart();
+    run(1, 1);
+    cr_assert_eq(check(ANSWERS_PER_SESSION_MAX + 2, 1), ANSWERS_FULL);
+    run(ANSWERS_PER_SESSION_MAX + 2, ANSWERS_PER_SESSION_MAX + 2);
+}
+
 Test(answers, one_turn_drops_no_more_than_its_share) {
     for (uint64_t id = 1; id <= ANSWERS_PER_SESSION_MAX; id++) {
         run(id, 1);

@@ -38,16 +38,6 @@ static void stop(void) {
 
 TestSuite(handles, .init = start, .fini = stop);
 
-static const uint8_t *handle_of(uint8_t number) {
-    static uint8_t handle[HANDLE_BYTES];
-    memset(handle, number, sizeof handle);
-    return handle;
-}
-
-static peer_id_t peer_of(uint32_t index) {
-    return (peer_id_t){.index = index, .number = 1000 + index};
-}
-
 static status_t open_until(uint32_t peer, uint8_t handle, const char *user, uint64_t expires_ms) {
     char session[16];
     snprintf(session, sizeof session, "s%u", (unsigned)handle);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the broker's tests share: a temporary folder, and envelopes to send. Each test is a process of its own. */
+/*
+ * What the broker's tests share: a temporary folder, peers and handles by small numbers, and envelopes to send. Each
+ * test is a process of its own.
+ */
 #ifndef DORAN_TESTS_BROKER_SUPPORT_H
 #define DORAN_TESTS_BROKER_SUPPORT_H
 
@@ -15,6 +18,7 @@
 #include <unistd.h>
 
 #include "broker/keys.h"
+#include "broker/peers.h"
 #include "schemas/envelope.h"
 
 static char folder[64]; /* DIR of the test */
@@ -66,6 +70,17 @@ static inline span_t envelope_bytes(const envelope_t *envelope, void *bytes, siz
     envelope_encode(envelope, &pack);
     cr_assert(pack_ok(&pack));
     return pack_bytes(&pack);
+}
+
+static inline peer_id_t peer_of(uint32_t index) {
+    return (peer_id_t){.index = index, .number = 1000 + index};
+}
+
+/* There until the next call. */
+static inline const uint8_t *handle_of(uint8_t number) {
+    static uint8_t handle[HANDLE_BYTES];
+    memset(handle, number, sizeof handle);
+    return handle;
 }
 
 /* The request that most tests vary: echo/a echo {}. */

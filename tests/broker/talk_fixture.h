@@ -40,12 +40,6 @@ static inline void start_talk(void) {
     start_talk_with(defaults);
 }
 
-static inline const uint8_t *handle_of(uint8_t number) {
-    static uint8_t handle[HANDLE_BYTES];
-    memset(handle, number, sizeof handle);
-    return handle;
-}
-
 static inline envelope_t toy_request(uint64_t id, const char *key, const char *method) {
     return (envelope_t){.type = ENVELOPE_REQUEST,
                         .id = id,

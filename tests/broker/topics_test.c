@@ -17,17 +17,6 @@ static void stop(void) {
 
 TestSuite(topics, .init = start, .fini = stop);
 
-/* Handle 0 is none. */
-static const uint8_t *handle_of(uint8_t number) {
-    static uint8_t handle[HANDLE_BYTES];
-    memset(handle, number, sizeof handle);
-    return handle;
-}
-
-static peer_id_t peer_of(uint32_t index) {
-    return (peer_id_t){.index = index, .number = 1000 + index};
-}
-
 static address_t room(const char *key) {
     return (address_t){.kind = span_text("room"), .key = span_text(key)};
 }

@@ -12,14 +12,11 @@ static void print_troff(const char *text) {
         printf("\\&");
     }
     for (; *text != '\0'; text++) {
-        switch (*text) {
-        case '\\':
+        if (*text == '\\') {
             printf("\\e");
-            break;
-        case '-':
+        } else if (*text == '-') {
             printf("\\-");
-            break;
-        default:
+        } else {
             putchar(*text);
         }
     }

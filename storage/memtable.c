@@ -74,6 +74,14 @@ static entry_t *first_from(const memtable_t *self, size_t index) {
     return NULL;
 }
 
+/* The last entry of the trees before `index`. */
+static entry_t *last_before(const memtable_t *self, size_t index) {
+    while (index-- > 0)
+        if (!RB_EMPTY(&self->trees[index]))
+            return RB_MAX(tree, (struct tree *)&self->trees[index]);
+    return NULL;
+}
+
 static void *allocate(size_t bytes) {
     void *block = malloc(bytes);
     CHECK(block != NULL, "out of memory for %zu bytes", bytes);
@@ -257,6 +265,23 @@ const memtable_entry_t *memtable_next(const memtable_t *self, const memtable_ent
     return next == NULL ? NULL : &next->seen;
 }
 
+const memtable_entry_t *memtable_seek_before(const memtable_t *self, span_t key) {
+    entry_t probe;
+    probe.seen.key = key;
+    const entry_t *behind = key.ptr == NULL ? NULL : RB_NFIND(tree, tree_of(self, key), &probe);
+    if (behind != NULL)
+        return memtable_previous(self, &behind->seen);
+    const entry_t *last = last_before(self, key.ptr == NULL ? TREES : tree_index(key) + 1);
+    return last == NULL ? NULL : &last->seen;
+}
+
+const memtable_entry_t *memtable_previous(const memtable_t *self, const memtable_entry_t *entry) {
+    entry_t *previous = RB_PREV(tree, tree_of(self, entry->key), (entry_t *)entry);
+    if (previous == NULL)
+        previous = last_before(self, tree_index(entry->key));
+    return previous == NULL ? NULL : &previous->seen;
+}
+
 void memtable_mark(memtable_t *self) {
     settle(self);
     self->marked = true;
@@ -324,6 +349,7 @@ static void check_order(const memtable_t *self) {
          seen = memtable_next(self, seen)) {
         const entry_t *entry = (const entry_t *)seen;
         CHECK(before == NULL || entry_compare(before, entry) < 0, "keys out of order at %zu", count);
+        CHECK((const entry_t *)memtable_previous(self, seen) == before, "another way back at %zu", count);
         count += 1;
         bytes += key_cost(entry->seen.key) + value_cost(entry->seen.value);
         before = entry;

@@ -36,6 +36,9 @@ const memtable_entry_t *memtable_get(const memtable_t *self, span_t key);
 /* The first entry whose key is ≥ key, or NULL. */
 const memtable_entry_t *memtable_seek(const memtable_t *self, span_t key);
 const memtable_entry_t *memtable_next(const memtable_t *self, const memtable_entry_t *entry);
+/* The same backwards: the last entry whose key is < key (absent: of all), or NULL. */
+const memtable_entry_t *memtable_seek_before(const memtable_t *self, span_t key);
+const memtable_entry_t *memtable_previous(const memtable_t *self, const memtable_entry_t *entry);
 
 /* Begins a turn; the one before stands. */
 void memtable_mark(memtable_t *self);

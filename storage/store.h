@@ -65,6 +65,9 @@ MUST_USE status_t store_get(store_reader_t *self, span_t key, span_t *value);
    page stops the process. */
 bool store_seek(store_reader_t *self, span_t key, span_t *found, span_t *value);
 bool store_next(store_reader_t *self, span_t *found, span_t *value);
+/* The same backwards: the last key < key (absent: of all), then the one before. */
+bool store_seek_before(store_reader_t *self, span_t key, span_t *found, span_t *value);
+bool store_previous(store_reader_t *self, span_t *found, span_t *value);
 
 /* Compares the counts with the keys; calls report for each prefix that differs, with equal numbers where other keys are
    there than were counted. Needs a renewed reader, whose position it moves. */

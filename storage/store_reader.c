@@ -98,6 +98,17 @@ bool store_next(store_reader_t *self, span_t *found, span_t *value) {
     return step(self->cursor, MDB_NEXT, (span_t){0}, found, value);
 }
 
+bool store_seek_before(store_reader_t *self, span_t key, span_t *found, span_t *value) {
+    CHECK(self->renewed, "a reader without a snapshot");
+    bool behind = key.ptr != NULL && step(self->cursor, MDB_SET_RANGE, key, found, value);
+    return step(self->cursor, behind ? MDB_PREV : MDB_LAST, (span_t){0}, found, value);
+}
+
+bool store_previous(store_reader_t *self, span_t *found, span_t *value) {
+    CHECK(self->renewed, "a reader without a snapshot");
+    return step(self->cursor, MDB_PREV, (span_t){0}, found, value);
+}
+
 /* A walk of counts beside the walk of keys, prefix by prefix. Both are in order, and prefixes come in the order of
    their keys. */
 typedef struct verification {

@@ -180,6 +180,22 @@ Test(memtable, keys_are_ordered_as_bytes_and_shorter_first) {
     cr_assert_null(memtable_seek(memtable, span_text("c")));
 }
 
+Test(memtable, the_way_back_begins_before_a_key_whether_it_is_there_or_not) {
+    cr_assert_null(memtable_seek_before(memtable, (span_t){0}));
+    put("b", "", 1);
+    put("bb", "", 1);
+    put("d", "", 1);
+    const memtable_entry_t *last = memtable_seek_before(memtable, (span_t){0});
+    cr_assert(span_equal(last->key, span_text("d")));
+    cr_assert(span_equal(memtable_previous(memtable, last)->key, span_text("bb")));
+    cr_assert(span_equal(memtable_seek_before(memtable, span_text("d"))->key, span_text("bb")));
+    cr_assert(span_equal(memtable_seek_before(memtable, span_text("c"))->key, span_text("bb")));
+    cr_assert(span_equal(memtable_seek_before(memtable, span_text("ba"))->key, span_text("b")));
+    cr_assert(span_equal(memtable_seek_before(memtable, span_text("z"))->key, span_text("d")));
+    cr_assert_null(memtable_seek_before(memtable, span_text("b")));
+    cr_assert_null(memtable_seek_before(memtable, span_of("", 0)));
+}
+
 Test(memtable, destroy_accepts_null) {
     memtable_t *none = NULL;
     memtable_destroy(&none);

@@ -629,6 +629,30 @@ Test(store, a_walk_begins_at_the_first_key_not_below) {
     cr_assert_not(store_seek(reader, span_text("e"), &key, &value));
 }
 
+Test(store, a_walk_back_begins_at_the_last_key_below) {
+    span_t key, value;
+    renew();
+    cr_assert_not(store_seek_before(reader, (span_t){0}, &key, &value));
+    cr_assert_not(store_seek_before(reader, span_text("a"), &key, &value));
+    begin();
+    put_text("b", "2");
+    put_text("a", "1");
+    put_text("d", "4");
+    commit();
+    renew();
+    cr_assert(store_seek_before(reader, span_text("d"), &key, &value));
+    cr_assert(span_equal(key, span_text("b")) && span_equal(value, span_text("2")));
+    assert_reads("d", "4"); /* a point read does not move the walk */
+    cr_assert(store_previous(reader, &key, &value));
+    cr_assert(span_equal(key, span_text("a")));
+    cr_assert_not(store_previous(reader, &key, &value));
+    cr_assert(store_seek_before(reader, (span_t){0}, &key, &value));
+    cr_assert(span_equal(key, span_text("d")));
+    cr_assert(store_seek_before(reader, span_text("e"), &key, &value));
+    cr_assert(span_equal(key, span_text("d")));
+    cr_assert_not(store_seek_before(reader, span_text("a"), &key, &value));
+}
+
 /* The model: which of these keys are there, and the number of the write that put each. */
 enum { MODEL_KEYS = 3000, MODEL_TRANSACTIONS = 60 };
 

@@ -56,18 +56,28 @@ static void assert_reads(const char *key, const char *value) {
     cr_assert(value == NULL || span_equal(found, span_text(value)), "%s", key);
 }
 
+typedef void (*start_fn)(view_walk_t *walk, const view_t *view, span_t from, span_t to);
+
 /* "key=value " for each key of the walk. */
-static void assert_walks(span_t from, span_t to, const char *expected) {
+static void assert_walk(start_fn start, span_t from, span_t to, const char *expected) {
     char seen[256] = "";
     size_t bytes = 0;
     view_walk_t walk;
     span_t key, value;
-    view_walk_start(&walk, &view, from, to);
+    start(&walk, &view, from, to);
     while (view_walk_next(&walk, &key, &value))
         bytes += (size_t)snprintf(seen + bytes, sizeof(seen) - bytes, "%.*s=%.*s ", (int)key.len, key.ptr,
                                   (int)value.len, value.ptr);
     cr_assert_str_eq(seen, expected);
     cr_assert_not(view_walk_next(&walk, &key, &value), "a walk that is over stays so");
+}
+
+static void assert_walks(span_t from, span_t to, const char *expected) {
+    assert_walk(view_walk_start, from, to, expected);
+}
+
+static void assert_walks_back(span_t from, span_t to, const char *expected) {
+    assert_walk(view_walk_start_back, from, to, expected);
 }
 
 Test(view, a_tombstone_hides) {
@@ -106,6 +116,29 @@ Test(view, the_end_of_a_range_is_not_in_it) {
     assert_walks(span_text("b"), span_text("b"), "");
     assert_walks(span_text("c"), span_text("b"), "");
     assert_walks(span_text("bb"), ABSENT, "bb=4 c=5 ");
+}
+
+Test(view, a_walk_back_meets_the_same_keys_the_last_one_first) {
+    store_texts((const char *[]){"a", "1", "b", "2", "c", "3", "d", "4", NULL});
+    remember("b", NULL);
+    remember("bb", "5");
+    remember("c", "6");
+    remember("d", NULL);
+    assert_walks_back(ABSENT, ABSENT, "c=6 bb=5 a=1 ");
+    assert_walks_back(span_text("a"), span_text("c"), "bb=5 a=1 ");
+    assert_walks_back(span_text("aa"), span_text("cc"), "c=6 bb=5 ");
+    assert_walks_back(span_text("bb"), ABSENT, "c=6 bb=5 ");
+    assert_walks_back(ABSENT, span_text("a"), "");
+    assert_walks_back(span_text("c"), span_text("b"), "");
+    assert_walks_back(span_text("b"), span_text("bb"), "");
+}
+
+Test(view, nothing_is_walked_back_over_as_well) {
+    renew();
+    assert_walks_back(ABSENT, ABSENT, "");
+    remember("a", NULL);
+    assert_walks_back(ABSENT, ABSENT, "");
+    assert_walks_back(span_text("a"), span_text("b"), "");
 }
 
 Test(view, what_the_store_took_over_reads_the_same_before_and_after_it_is_forgotten) {
@@ -181,11 +214,14 @@ static void model_compare_points(const model_t *model) {
     }
 }
 
-static void model_compare_range(const model_t *model, size_t from, size_t to) {
+static void model_compare_walk(const model_t *model, size_t from, size_t to, bool back) {
+    size_t end = to < MODEL_KEYS ? to : MODEL_KEYS, count = from < end ? end - from : 0;
     view_walk_t walk;
     span_t key, value;
-    view_walk_start(&walk, &view, model_key(from), to < MODEL_KEYS ? model_key(to) : ABSENT);
-    for (size_t i = from; i < to && i < MODEL_KEYS; i++) {
+    start_fn start = back ? view_walk_start_back : view_walk_start;
+    start(&walk, &view, model_key(from), to < MODEL_KEYS ? model_key(to) : ABSENT);
+    for (size_t n = 0; n < count; n++) {
+        size_t i = back ? end - 1 - n : from + n;
         if (*model_read(model, i) <= 0)
             continue;
         cr_assert(view_walk_next(&walk, &key, &value), "key %zu is missing in [%zu, %zu)", i, from, to);
@@ -193,6 +229,11 @@ static void model_compare_range(const model_t *model, size_t from, size_t to) {
         cr_assert(span_equal(value, model_value(model_read(model, i))));
     }
     cr_assert_not(view_walk_next(&walk, &key, &value), "more keys than expected in [%zu, %zu)", from, to);
+}
+
+static void model_compare_range(const model_t *model, size_t from, size_t to) {
+    model_compare_walk(model, from, to, false);
+    model_compare_walk(model, from, to, true);
 }
 
 Test(view, random_ranges_agree_with_a_naive_merge) {

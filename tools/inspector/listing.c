@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ls: the actors of a kind, all or those with a value in an indexed field. Every shard knows its own, in order; each
- * page asks all of them behind the last key that is done with (rows.h) and is printed as it comes, so that a list may
- * be longer than memory.
+ * page asks all of them behind the last key that is done with (rows.h).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include "tools/inspector/body.h"
 #include "tools/inspector/connect.h"
 #include "tools/inspector/output.h"
+#include "tools/inspector/pages.h"
 #include "tools/inspector/rows.h"
 
 enum { PAGE_ROWS = 1000, REQUEST_BYTES = 8192, STATE_INDENT = 18 };
@@ -22,10 +22,8 @@ typedef struct listing {
     rows_t page;
     span_t field, value;           /* of --where; absent without */
     char after[KEY_BYTES_MAX + 1]; /* the last key done with */
-    uint64_t left;                 /* rows that may still be shown */
-    uint64_t shown;
-    bool malformed; /* an answer of this page */
-    char text[256]; /* of the error that a shard answered */
+    bool malformed;                /* an answer of this page */
+    char text[256];                /* of the error that a shard answered */
 } listing_t;
 
 static void take_answer(void *context, const doran_reply_t *reply) {
@@ -37,14 +35,15 @@ static void take_answer(void *context, const doran_reply_t *reply) {
     }
 }
 
-/* Fills the page with the rows behind `after`. Returns the exit code. */
-static int ask(listing_t *self) {
+/* Fills the page with the rows behind `after`. */
+static int ask(void *list, uint64_t most, size_t *complete, bool *more) {
+    listing_t *self = list;
     const char *kind = self->arguments->words[0];
     uint8_t bytes[REQUEST_BYTES];
     pack_t pack = pack_into(bytes, sizeof bytes);
     list_request_t request = {0};
     FIELD_SET(list_request, &request, after, span_text(self->after));
-    FIELD_SET(list_request, &request, limit, self->left < PAGE_ROWS ? self->left : PAGE_ROWS);
+    FIELD_SET(list_request, &request, limit, most < PAGE_ROWS ? most : PAGE_ROWS);
     if (self->field.ptr != NULL) {
         FIELD_SET(list_request, &request, field, self->field);
         FIELD_SET(list_request, &request, value, self->value);
@@ -64,7 +63,14 @@ static int ask(listing_t *self) {
         output_problem("ls %s: an answer makes no sense to this version of the program", kind);
         return ERROR_ANSWERED;
     }
+    *complete = rows_finish(&self->page);
+    *more = self->page.more;
+    memcpy(self->after, self->page.last, sizeof self->after);
     return DONE;
+}
+
+static void print_head(void) {
+    printf("  version    bytes  address\n");
 }
 
 /* malloc'd; NULL: there is none. */
@@ -75,7 +81,9 @@ static char *state_text(const char *kind, const row_t *row) {
                : body_to_json(span_of(row->state, row->state_bytes), known != NULL ? known->state : NULL);
 }
 
-static void print_row(const listing_t *self, const row_t *row) {
+static void print_row(const void *list, size_t index) {
+    const listing_t *self = list;
+    const row_t *row = &self->page.items[index];
     const char *kind = self->arguments->words[0];
     char *state = state_text(kind, row);
     if (self->arguments->json) {
@@ -91,32 +99,7 @@ static void print_row(const listing_t *self, const row_t *row) {
     free(state);
 }
 
-/* Prints what is complete of the page. True: there may be more behind it, though the page may have been empty. */
-static bool print_page(listing_t *self) {
-    size_t complete = rows_finish(&self->page);
-    size_t count = complete < self->left ? complete : (size_t)self->left;
-    if (self->shown == 0 && count > 0 && !self->arguments->json) {
-        printf("  version    bytes  address\n");
-    }
-    for (size_t i = 0; i < count; i++) {
-        print_row(self, &self->page.items[i]);
-    }
-    memcpy(self->after, self->page.last, sizeof self->after);
-    self->left -= count;
-    self->shown += count;
-    return self->left > 0 && self->page.more;
-}
-
-static int list(listing_t *self) {
-    int code;
-    do {
-        code = ask(self);
-    } while (code == DONE && print_page(self));
-    if (code == DONE && self->shown == 0 && !self->arguments->json) {
-        printf("none\n");
-    }
-    return code;
-}
+static const pages_t pages = {.ask = ask, .head = print_head, .print = print_row};
 
 /* Takes FIELD=VALUE apart. */
 static bool read_where(listing_t *self, const char *where) {
@@ -137,7 +120,7 @@ static bool read_where(listing_t *self, const char *where) {
 
 int command_ls(const arguments_t *arguments) {
     const char *after = arguments->after != NULL ? arguments->after : "";
-    listing_t self = {.arguments = arguments, .left = arguments->limit != 0 ? arguments->limit : UINT64_MAX};
+    listing_t self = {.arguments = arguments};
     if (strlen(after) > KEY_BYTES_MAX) {
         output_problem("--after is longer than a key can be, %d bytes", KEY_BYTES_MAX);
         return WRONG_USAGE;
@@ -151,7 +134,7 @@ int command_ls(const arguments_t *arguments) {
         return NOT_REACHED;
     }
     rows_init(&self.page);
-    int code = list(&self);
+    int code = pages_show(&pages, arguments, &self);
     rows_fini(&self.page);
     doran_close(&self.server);
     return code;

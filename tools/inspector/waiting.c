@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * timers, streams, dead-letters: what waits in the server, or was given up. Every shard knows its own, in order; each
- * page asks all of them behind the last place that is done with (places.h) and is printed as it comes, so that a list
- * may be longer than memory.
+ * page asks all of them behind the last place that is done with (places.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "tools/inspector/body.h"
 #include "tools/inspector/connect.h"
 #include "tools/inspector/output.h"
+#include "tools/inspector/pages.h"
 #include "tools/inspector/places.h"
 #include "tools/inspector/waiting_text.h"
 
@@ -38,8 +38,6 @@ typedef struct waiting {
     places_t page;
     uint8_t after[STORE_KEY_BYTES_MAX]; /* the last place done with */
     size_t after_bytes;
-    uint64_t left; /* items that may still be shown */
-    uint64_t shown;
     bool malformed; /* an answer of this page */
     char text[256]; /* of the error that a shard answered */
 } waiting_t;
@@ -63,9 +61,9 @@ static bool stands_still(const waiting_t *self) {
            places_compare(span_of(self->page.last, self->page.last_bytes), after_of(self)) <= 0;
 }
 
-static void pack_request(const waiting_t *self, pack_t *pack) {
+static void pack_request(const waiting_t *self, uint64_t most, pack_t *pack) {
     rows_request_t request = {0};
-    FIELD_SET(rows_request, &request, limit, self->left < PAGE_ITEMS ? self->left : PAGE_ITEMS);
+    FIELD_SET(rows_request, &request, limit, most < PAGE_ITEMS ? most : PAGE_ITEMS);
     if (self->arguments->word_count > 0) {
         FIELD_SET(rows_request, &request, kind, span_text(self->arguments->words[0]));
     }
@@ -76,12 +74,13 @@ static void pack_request(const waiting_t *self, pack_t *pack) {
     CHECK(pack_ok(pack), "%d bytes are too few", REQUEST_BYTES);
 }
 
-/* Fills the page with the items behind `after`. Returns the exit code. */
-static int ask(waiting_t *self) {
+/* Fills the page with the items behind `after`. */
+static int ask(void *list, uint64_t most, size_t *complete, bool *more) {
+    waiting_t *self = list;
     const char *method = self->view->method;
     uint8_t bytes[REQUEST_BYTES];
     pack_t pack = pack_into(bytes, sizeof bytes);
-    pack_request(self, &pack);
+    pack_request(self, most, &pack);
     places_reset(&self->page);
     doran_code_t code = doran_query(self->server, "broker", method, bytes, pack.len, arguments_timeout(self->arguments),
                                     take_answer, self);
@@ -92,10 +91,16 @@ static int ask(waiting_t *self) {
         output_problem("%s: an answer makes no sense to this version of the program", method);
         return ERROR_ANSWERED;
     }
+    *complete = places_finish(&self->page);
+    *more = self->page.more;
+    memcpy(self->after, self->page.last, self->page.last_bytes);
+    self->after_bytes = self->page.last_bytes;
     return DONE;
 }
 
-static void print_item(const waiting_t *self, const place_item_t *item) {
+static void print_item(const void *list, size_t index) {
+    const waiting_t *self = list;
+    const place_item_t *item = &self->page.items[index];
     char *text = body_to_json(span_of(item->bytes, item->len), self->view->item);
     CHECK(text != NULL, "an item of %zu bytes was read before", item->len);
     json_t *object = json_loads(text, 0, NULL);
@@ -113,37 +118,9 @@ static void print_item(const waiting_t *self, const place_item_t *item) {
     free(text);
 }
 
-/* Prints what is complete of the page. True: there may be more behind it, though the page may have been empty. */
-static bool print_page(waiting_t *self) {
-    size_t complete = places_finish(&self->page);
-    size_t count = complete < self->left ? complete : (size_t)self->left;
-    if (self->shown == 0 && count > 0 && !self->arguments->json && self->view->head != NULL) {
-        self->view->head();
-    }
-    for (size_t i = 0; i < count; i++) {
-        print_item(self, &self->page.items[i]);
-    }
-    memcpy(self->after, self->page.last, self->page.last_bytes);
-    self->after_bytes = self->page.last_bytes;
-    self->left -= count;
-    self->shown += count;
-    return self->left > 0 && self->page.more;
-}
-
-static int list(waiting_t *self) {
-    int code;
-    do {
-        code = ask(self);
-    } while (code == DONE && print_page(self));
-    if (code == DONE && self->shown == 0 && !self->arguments->json) {
-        printf("none\n");
-    }
-    return code;
-}
-
 static int show(const arguments_t *arguments, const view_t *view) {
-    waiting_t self = {
-        .arguments = arguments, .view = view, .left = arguments->limit != 0 ? arguments->limit : UINT64_MAX};
+    const pages_t pages = {.ask = ask, .head = view->head, .print = print_item};
+    waiting_t self = {.arguments = arguments, .view = view};
     if (arguments->word_count > 0 && !address_kind_valid(span_text(arguments->words[0]))) {
         output_problem("\"%s\" is no kind", arguments->words[0]);
         return WRONG_USAGE;
@@ -153,7 +130,7 @@ static int show(const arguments_t *arguments, const view_t *view) {
         return NOT_REACHED;
     }
     places_init(&self.page);
-    int code = list(&self);
+    int code = pages_show(&pages, arguments, &self);
     places_fini(&self.page);
     doran_close(&self.server);
     return code;

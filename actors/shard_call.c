@@ -49,15 +49,15 @@ static void answer_body(shard_t *self, const request_t *request, envelope_type_t
     shard_answer(self, request, &(answer_t){.type = (uint8_t)type, .body = body});
 }
 
-void shard_answer_error(shard_t *self, const request_t *request, status_t status, const char *detail) {
+static void answer_error(shard_t *self, const request_t *request, status_t status, const char *detail,
+                         uint32_t retry_after_ms) {
     uint8_t bytes[1024];
     pack_t pack = pack_into(bytes, sizeof bytes);
-    bool busy = status == STATUS_BUSY;
-    self->refused += busy;
+    self->refused += status == STATUS_BUSY;
     if (status == STATUS_INTERNAL) { /* there is no other cause */
         shard_tell(self, request, "a stored record is damaged and was not served");
     }
-    envelope_pack_error(&pack, status, detail, busy ? BUSY_RETRY_MS : 0);
+    envelope_pack_error(&pack, status, detail, retry_after_ms);
     CHECK(pack_ok(&pack), "an error of %s", status_code(status));
     answer_body(self, request, ENVELOPE_ERROR, pack_bytes(&pack));
 }
@@ -65,10 +65,20 @@ void shard_answer_error(shard_t *self, const request_t *request, status_t status
 /* After shard_run or shard_decode. */
 static void answer_failure(shard_t *self, const request_t *request, status_t status) {
     uint8_t bytes[KIB(8)];
+void shard_answer_error(shard_t *self, const request_t *request, status_t status, const char *detail) {
+    answer_error(self, request, status, detail, status == STATUS_BUSY ? BUSY_RETRY_MS : 0);
+}
+
     pack_t pack = pack_into(bytes, sizeof bytes);
     if (self->problems.count == 0) {
-        shard_answer_error(self, request, status, self->turn.detail[0] == 0 ? NULL : self->turn.detail);
+        shard_answer_error(self, request, status, detail);
         return;
+    const turn_t *turn = &self->turn;
+    const char *detail = turn->detail[0] == 0 ? NULL : turn->detail;
+    if (self->problems.count == 0 && turn->retry_after_ms > 0) {
+        answer_error(self, request, status, detail, turn->retry_after_ms);
+        return;
+    }
     }
     problems_pack(&self->problems, &pack);
     CHECK(pack_ok(&pack), "%u problems", self->problems.count);
@@ -315,6 +325,30 @@ static void handle_write(shard_t *self, const request_t *request, span_t head_ke
     }
     writer_mark(&self->writer); /* what answers dropped stays dropped if the turn fails */
     run(self, request, head_key);
+}
+
+/* A request with an idempotency key. True: the key came before; the request was dealt with. */
+static bool asked_before(shard_t *self, const request_t *request) {
+    idempotency_verdict_t verdict;
+    answer_t kept;
+    if (idempotency_check(self->idempotency, request, self->unix_ms, &verdict, &kept) != STATUS_OK) {
+        shard_answer_error(self, request, STATUS_INTERNAL, NULL);
+        return true;
+    }
+    switch (verdict) {
+    case IDEMPOTENCY_NEW:
+        break;
+    case IDEMPOTENCY_KEPT:
+        answer_again(self, request, &kept);
+        break;
+    case IDEMPOTENCY_PENDING:
+        shard_answer_error(self, request, STATUS_IN_PROGRESS, NULL);
+        break;
+    case IDEMPOTENCY_MISMATCH:
+        shard_answer_error(self, request, STATUS_IDEMPOTENCY_MISMATCH, NULL);
+        break;
+    }
+    return verdict != IDEMPOTENCY_NEW;
 }
 
 void shard_call(shard_t *self, const request_t *request) {

@@ -35,6 +35,7 @@ void turn_begin(turn_t *self, const request_t *request, uint64_t now_ms) {
     self->send_count = self->answer_count = self->events = self->works = self->writes = 0;
     self->bytes = 0;
     self->failure = STATUS_OK;
+    self->retry_after_ms = 0;
     self->detail[0] = 0;
     self->arena_used = 0;
     self->effects_bytes = batch->effects_bytes;
@@ -267,6 +268,10 @@ status_t turn_fail(turn_t *self, status_t status, const char *format, ...) {
     }
     self->failure = status;
     return status;
+}
+
+void turn_retry_after(turn_t *self, uint64_t ms) {
+    self->retry_after_ms = ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
 }
 
 /* Who and when. */

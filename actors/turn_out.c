@@ -55,7 +55,7 @@ status_t turn_reply_to(turn_t *self, span_t token, uint32_t method, const void *
 status_t turn_fail_to(turn_t *self, span_t token, status_t status, const char *text) {
     size_t room = 256 + strlen(text);
     pack_t pack = pack_into(turn_alloc(self, room), room);
-    envelope_pack_error(&pack, status, text, 0);
+    envelope_pack_error(&pack, status, text, self->retry_after_ms);
     CHECK(pack_ok(&pack), "an error of %zu bytes", room);
     return answer_later(self, token, ENVELOPE_ERROR, pack_bytes(&pack));
 }

@@ -56,6 +56,7 @@ struct turn {
     size_t bytes;     /* written, sent and answered */
     status_t failure; /* what turn_fail was given */
     char detail[TURN_DETAIL_BYTES];
+    uint32_t retry_after_ms; /* of its errors; 0: they say nothing of that */
     uint32_t effects_bytes, effect_count; /* of the batch when the turn began */
     span_t chain;                         /* for what it sends; built for the first */
     uint8_t *arena;

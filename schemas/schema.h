@@ -86,6 +86,7 @@ enum method_flags {
     QUERY = 1 << 2,  /* takes a kind and no key; every shard answers (DESIGN §7.3) */
     UPSERT = 1 << 3, /* runs whether the actor exists (state) or not (state NULL), and may bring it into being; implies
                         WRITE. With CREATE: the key may be empty, and is made */
+    MADE = 1 << 4,   /* with CREATE: only an operator chooses the key; for all others it must be empty, and is made */
 };
 
 typedef struct method {

@@ -175,6 +175,20 @@ Test(broker_admit, bad_keys_are_refused) {
     assert_refused(&request, "invalid_address");
 }
 
+Test(broker_admit, only_an_operator_chooses_a_key_that_is_made) {
+    envelope_t request = echo_request(1);
+    request.kind = span_text("user");
+    request.method = span_text("create");
+    admit("g", "ipc:gateway", &request);
+    (void)answer();
+    assert_text(body_text(&tape, "code"), "forbidden");
+    admit("r", OPERATOR, &request);
+    cr_assert_eq(broker_in_flight(broker), 1);
+    request.key = span_text("");
+    admit("g", "ipc:gateway", &request);
+    cr_assert_eq(broker_in_flight(broker), 2);
+}
+
 Test(broker_admit, writes_are_refused_while_storage_is_full_and_reads_are_not) {
     broker_set_storage_full(broker, true);
     envelope_t request = echo_request(1);

@@ -45,7 +45,7 @@ Test(tables, the_kinds_are_those_of_the_def_files_in_order) {
 Test(tables, a_method_is_found_in_its_kind_and_then_in_the_runtime) {
     const method_t *create = kind_method(&kinds[KIND_user], span_text("create"));
     cr_assert_eq(create, &kinds[KIND_user].methods[METHOD_user_create]);
-    cr_assert_eq(create->flags, CREATE | WRITE);
+    cr_assert_eq(create->flags, CREATE | MADE | WRITE);
     cr_assert_eq(create->request, &record_user_create);
     cr_assert_eq(create->reply, &record_user_view);
     cr_assert_eq(kinds[KIND_user].method_count, METHOD_user_COUNT);
@@ -163,9 +163,11 @@ Test(tables, only_plain_fields_of_a_state_are_indexed_and_few) {
 static void assert_flags_sound(const kind_t *kind, const method_t *method) {
     bool writes = (method->flags & WRITE) != 0;
     bool makes = (method->flags & (CREATE | UPSERT)) != 0;
-    cr_assert_eq(method->flags & ~(uint32_t)(WRITE | CREATE | QUERY | UPSERT), 0, "%s.%s", kind->name, method->name);
+    cr_assert_eq(method->flags & ~(uint32_t)(WRITE | CREATE | QUERY | UPSERT | MADE), 0, "%s.%s", kind->name,
+                 method->name);
     cr_assert(!makes || writes, "%s.%s makes an actor: add WRITE", kind->name, method->name);
     cr_assert(!makes || kind->state != NULL, "%s.%s has nothing to make", kind->name, method->name);
+    cr_assert((method->flags & (MADE | CREATE)) != MADE, "%s.%s makes no key", kind->name, method->name);
     cr_assert_eq(method_writes(method), writes, "%s.%s", kind->name, method->name);
     if ((method->flags & QUERY) != 0) {
         bool rebuilds = method == &kinds[KIND_broker].methods[METHOD_broker_rebuild]; /* which may run twice */

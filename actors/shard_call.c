@@ -62,23 +62,23 @@ static void answer_error(shard_t *self, const request_t *request, status_t statu
     answer_body(self, request, ENVELOPE_ERROR, pack_bytes(&pack));
 }
 
-/* After shard_run or shard_decode. */
-static void answer_failure(shard_t *self, const request_t *request, status_t status) {
-    uint8_t bytes[KIB(8)];
 void shard_answer_error(shard_t *self, const request_t *request, status_t status, const char *detail) {
     answer_error(self, request, status, detail, status == STATUS_BUSY ? BUSY_RETRY_MS : 0);
 }
 
+/* After shard_run or shard_decode. */
+static void answer_failure(shard_t *self, const request_t *request, status_t status) {
+    uint8_t bytes[KIB(8)];
     pack_t pack = pack_into(bytes, sizeof bytes);
-    if (self->problems.count == 0) {
-        shard_answer_error(self, request, status, detail);
-        return;
     const turn_t *turn = &self->turn;
     const char *detail = turn->detail[0] == 0 ? NULL : turn->detail;
     if (self->problems.count == 0 && turn->retry_after_ms > 0) {
         answer_error(self, request, status, detail, turn->retry_after_ms);
         return;
     }
+    if (self->problems.count == 0) {
+        shard_answer_error(self, request, status, detail);
+        return;
     }
     problems_pack(&self->problems, &pack);
     CHECK(pack_ok(&pack), "%u problems", self->problems.count);
@@ -325,30 +325,6 @@ static void handle_write(shard_t *self, const request_t *request, span_t head_ke
     }
     writer_mark(&self->writer); /* what answers dropped stays dropped if the turn fails */
     run(self, request, head_key);
-}
-
-/* A request with an idempotency key. True: the key came before; the request was dealt with. */
-static bool asked_before(shard_t *self, const request_t *request) {
-    idempotency_verdict_t verdict;
-    answer_t kept;
-    if (idempotency_check(self->idempotency, request, self->unix_ms, &verdict, &kept) != STATUS_OK) {
-        shard_answer_error(self, request, STATUS_INTERNAL, NULL);
-        return true;
-    }
-    switch (verdict) {
-    case IDEMPOTENCY_NEW:
-        break;
-    case IDEMPOTENCY_KEPT:
-        answer_again(self, request, &kept);
-        break;
-    case IDEMPOTENCY_PENDING:
-        shard_answer_error(self, request, STATUS_IN_PROGRESS, NULL);
-        break;
-    case IDEMPOTENCY_MISMATCH:
-        shard_answer_error(self, request, STATUS_IDEMPOTENCY_MISMATCH, NULL);
-        break;
-    }
-    return verdict != IDEMPOTENCY_NEW;
 }
 
 void shard_call(shard_t *self, const request_t *request) {

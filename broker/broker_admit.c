@@ -110,6 +110,9 @@ static refusal_t check_method(const broker_t *self, const envelope_t *envelope, 
     if (empty ? (request->method->flags & CREATE) == 0 : !address_key_valid(envelope->key)) {
         return refuse(STATUS_INVALID_ADDRESS, NULL);
     }
+    if (!empty && (request->method->flags & MADE) != 0 && (request->roles & ROLE_OPERATOR) == 0) {
+        return refuse(STATUS_FORBIDDEN, "Only an operator chooses this key; leave it empty");
+    }
     return admitted;
 }
 
@@ -126,9 +129,6 @@ static bool has_room(broker_t *self, const peer_t *peer, uint16_t first, uint16_
         return false;
     }
     for (uint16_t shard = first; shard < first + count; shard++) {
-    if (!empty && (request->method->flags & MADE) != 0 && (request->roles & ROLE_OPERATOR) == 0) {
-        return refuse(STATUS_FORBIDDEN, "Only an operator chooses this key; leave it empty");
-    }
         if (lane_open(&self->lanes[shard], bytes, LANE_CLIENT) == NULL) {
             return false;
         }

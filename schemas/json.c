@@ -6,11 +6,17 @@
 #include "schemas/json.h"
 
 #include <jansson.h>
+#include <time.h>
+
+#define TIME_MS_MAX UINT64_C(253402300799999) /* the last of the year 9999 */
 
 /* Text that grows. */
 typedef struct text {
     char *ptr;
     size_t len, capacity;
+    bool for_web;        /* json_print_for_web */
+    const char *without; /* a field of the record at `outermost`; NULL: none */
+    uint32_t outermost;
 } text_t;
 
 static void append(text_t *self, const char *bytes, size_t len) {
@@ -40,8 +46,35 @@ static void append_json(text_t *self, json_t *value, size_t flags) {
     json_decref(value);
 }
 
+/* Most text is what it was before; jansson sees to the rest. */
+static bool plain(span_t text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < ' ' || text.ptr[i] > '~' || text.ptr[i] == '"' || text.ptr[i] == '\\') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void print_text(text_t *self, span_t text) {
-    append_json(self, json_stringn_nocheck((const char *)text.ptr, text.len), 0);
+    if (plain(text)) {
+        append(self, "\"", 1);
+        append(self, (const char *)text.ptr, text.len);
+        append(self, "\"", 1);
+    } else {
+        append_json(self, json_stringn_nocheck((const char *)text.ptr, text.len), 0);
+    }
+}
+
+/* RFC 3339. */
+static void print_time(text_t *self, uint64_t ms) {
+    char text[64];
+    time_t seconds = (time_t)((ms < TIME_MS_MAX ? ms : TIME_MS_MAX) / 1000);
+    struct tm parts;
+    CHECK(gmtime_r(&seconds, &parts) != NULL, "%llu", (unsigned long long)ms);
+    size_t len = strftime(text, sizeof text, "\"%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text + len, sizeof text - len, ".%03uZ\"", (unsigned)(ms % 1000));
+    append_cstring(self, text);
 }
 
 static void print_f64(text_t *self, double value) {
@@ -111,6 +144,8 @@ static void print_array(text_t *self, const tape_t *tape, uint32_t array, const 
 static void print_field(text_t *self, const tape_t *tape, uint32_t index, const field_t *field) {
     if (field == NULL) {
         append_cstring(self, "\"***\"");
+    } else if (self->for_web && field->type == FIELD_TIME && tape->tokens[index].type == TOKEN_U64) {
+        print_time(self, tape->tokens[index].u64);
     } else if (field->element == NULL) {
         print_value(self, tape, index);
     } else if (field->type == FIELD_LIST && tape->tokens[index].type == TOKEN_ARRAY) {
@@ -120,14 +155,23 @@ static void print_field(text_t *self, const tape_t *tape, uint32_t index, const 
     }
 }
 
+static bool left_out(const text_t *self, uint32_t map, const record_t *record, span_t name) {
+    return self->for_web && record != NULL &&
+           (record_printable(record, name) == NULL ||
+            (map == self->outermost && self->without != NULL && span_equal(name, span_text(self->without))));
+}
+
 /* record: whose map it is, or NULL. */
 static void print_map(text_t *self, const tape_t *tape, uint32_t map, const record_t *record) {
+    const char *comma = "";
     append_cstring(self, "{");
     for (uint32_t key = map + 1; key < tape->tokens[map].next; key = tape->tokens[key + 1].next) {
         span_t name = token_span(&tape->tokens[key]);
-        if (key > map + 1) {
-            append_cstring(self, ",");
+        if (left_out(self, map, record, name)) {
+            continue;
         }
+        append_cstring(self, comma);
+        comma = ",";
         print_text(self, name);
         append_cstring(self, ":");
         if (record == NULL) {
@@ -190,6 +234,13 @@ char *json_print(const tape_t *tape, uint32_t token) {
 char *json_print_record(const record_t *record, const tape_t *tape, uint32_t token) {
     CHECK(token < tape->count && tape->tokens[token].type == TOKEN_MAP, "no map at %u of %u", token, tape->count);
     text_t text = {0};
+    print_map(&text, tape, token, record);
+    return text.ptr;
+}
+
+char *json_print_for_web(const record_t *record, const tape_t *tape, uint32_t token, const char *without) {
+    CHECK(token < tape->count && tape->tokens[token].type == TOKEN_MAP, "no map at %u of %u", token, tape->count);
+    text_t text = {.for_web = true, .without = without, .outermost = token};
     print_map(&text, tape, token, record);
     return text.ptr;
 }

@@ -17,6 +17,9 @@
 char *json_print(const tape_t *tape, uint32_t token);
 /* The same for a record, with *** for what may not be printed (see record_redact). */
 char *json_print_record(const record_t *record, const tape_t *tape, uint32_t token);
+/* The same as the frontend reads it: times are RFC 3339 (up to the year 9999), and what may not be printed is left out,
+   as is the field `without` of the outermost record, unless that is NULL. */
+char *json_print_for_web(const record_t *record, const tape_t *tape, uint32_t token, const char *without);
 
 /* Packs the one JSON value of text. INVALID: not JSON, an object with a key twice, deeper than DEPTH_MAX, more than
    MAP_KEYS_MAX keys, an integer beyond 64 bits with sign; one sentence in error. TOO_LARGE: pack is full. */

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 
+#include "schemas/records.h"
 #include "tests/schemas/hex.h"
 
 enum { TOKENS = 1024 };
@@ -150,4 +151,44 @@ Test(json, secrets_and_unknown_fields_of_a_record_are_not_printed) {
     char *text = json_print_record(&record, &tape, 0);
     cr_assert_str_eq(text, "{\"password\":\"***\",\"name\":\"Mina\",\"new\":\"***\"}");
     free(text);
+}
+
+/* For the web. */
+
+static char *for_web(const record_t *record, const char *text, const char *without) {
+    pack_t pack;
+    cr_assert_eq(parse(text, &pack), STATUS_OK, "%s", error);
+    tape_t tape = read_bytes(pack_bytes(&pack));
+    return json_print_for_web(record, &tape, 0, without);
+}
+
+static void assert_for_web(const record_t *record, const char *text, const char *without, const char *expected) {
+    char *printed = for_web(record, text, without);
+    cr_expect_str_eq(printed, expected);
+    free(printed);
+}
+
+Test(json, what_may_not_be_printed_is_left_out_for_the_web) {
+    assert_for_web(&record_session, "{\"user\":\"u\",\"token_hash\":\"x\",\"of_a_newer_release\":1,\"role\":\"USER\"}",
+                   NULL, "{\"user\":\"u\",\"role\":\"USER\"}");
+    assert_for_web(&record_session, "{\"token_hash\":\"x\"}", NULL, "{}");
+}
+
+Test(json, the_field_named_is_left_out_of_the_outermost_record_only) {
+    assert_for_web(&record_user_view, "{\"version\":7,\"name\":\"Mina\"}", "version", "{\"name\":\"Mina\"}");
+    assert_for_web(&record_user_claim, "{\"create\":{\"name\":\"Mina\"},\"user\":\"u\"}", "name",
+                   "{\"create\":{\"name\":\"Mina\"},\"user\":\"u\"}");
+}
+
+Test(json, times_are_rfc_3339_for_the_web) {
+    assert_for_web(&record_user_view, "{\"created_at\":0}", NULL, "{\"created_at\":\"1970-01-01T00:00:00.000Z\"}");
+    assert_for_web(&record_user_view, "{\"created_at\":1795420872547}", NULL,
+                   "{\"created_at\":\"2026-11-23T08:01:12.547Z\"}");
+    assert_for_web(&record_user_view, "{\"created_at\":9223372036854775807}", NULL,
+                   "{\"created_at\":\"9999-12-31T23:59:59.807Z\"}");
+}
+
+Test(json, text_is_escaped_where_json_wants_it) {
+    assert_for_web(&record_user_view, "{\"name\":\"a\\\"b\\\\c\\n\\u0001\\u001f\\u007f~ 한\"}", NULL,
+                   "{\"name\":\"a\\\"b\\\\c\\n\\u0001\\u001F\x7f~ 한\"}");
 }

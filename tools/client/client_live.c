@@ -2,6 +2,8 @@
 /* The public calls about users and events. What they mean is in handle.c and subscription.c. */
 #include "tools/client/client_inside.h"
 
+#include "tools/client/clock.h"
+
 doran_code_t doran_as(doran_t *self, const char *address, const void *body, size_t body_bytes, doran_done_fn on_open,
                       void *context, doran_t **user) {
     client_t *client = self->client;
@@ -47,6 +49,10 @@ void doran_unsubscribe(doran_subscription_t **subscription_p) {
         subscription_leave(subscription);
         connection_settle(exchange->connection, exchange_has_work(exchange));
     }
+}
+
+int doran_ready(const doran_t *self) {
+    return self->client->exchange.ready && !exchange_silent(&self->client->exchange, clock_us());
 }
 
 int doran_subscription_position(const doran_subscription_t *subscription, doran_position_t *position) {

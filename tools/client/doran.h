@@ -200,6 +200,9 @@ DORAN_API int doran_subscription_position(const doran_subscription_t *subscripti
 
 /* Round trip of one ping in µs, or -1 when none came back in timeout_ms. version (may be NULL) gets the server's. */
 DORAN_API int64_t doran_ping(doran_t *self, uint32_t timeout_ms, char *version, size_t version_bytes);
+/* 1 while the server answers: a pong came on this connection, and nothing that was sent since waits for long. Looks at
+   nothing but what doran_run saw. */
+DORAN_API int doran_ready(const doran_t *self);
 /* The endpoint in use. */
 DORAN_API const char *doran_endpoint(const doran_t *self);
 /* The session in use and the number of the next request, to be kept by programs that want to go on after a restart of

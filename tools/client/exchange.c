@@ -77,6 +77,10 @@ static uint64_t ping_due(const exchange_t *self) {
     return since + PROBE_US < regular ? since + PROBE_US : regular;
 }
 
+bool exchange_silent(const exchange_t *self, uint64_t now_us) {
+    return self->unanswered_us > 0 && now_us >= self->unanswered_us + silence_us(self);
+}
+
 static bool gone(exchange_t *self, uint64_t now_us) {
     bool doubtful = !self->ready || self->unanswered_us > 0;
     if (doubtful && now_us >= self->look_us) {
@@ -85,8 +89,7 @@ static bool gone(exchange_t *self, uint64_t now_us) {
             return true;
         }
     }
-    return self->ready ? self->unanswered_us > 0 && now_us >= self->unanswered_us + silence_us(self)
-                       : now_us >= self->attempt_us;
+    return self->ready ? exchange_silent(self, now_us) : now_us >= self->attempt_us;
 }
 
 static void keep_alive(exchange_t *self, uint64_t now_us) {

@@ -79,6 +79,8 @@ int exchange_step(exchange_t *self, uint64_t now_us);
 uint64_t exchange_due(const exchange_t *self);
 /* Is there something to do now even if nothing comes? */
 bool exchange_has_work(const exchange_t *self);
+/* Has the server said nothing for so long that it seems to be gone? */
+bool exchange_silent(const exchange_t *self, uint64_t now_us);
 /* Sends a ping and returns its id, 0 if that is not possible now. */
 uint64_t exchange_ping(exchange_t *self, uint64_t now_us);
 

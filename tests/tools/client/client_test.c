@@ -474,7 +474,9 @@ Test(client, call_waits_for_its_own_answer) {
     pthread_t thread;
     char version[16];
     cr_assert_eq(pthread_create(&thread, NULL, play_script, &script), 0);
+    cr_expect_not(doran_ready(client), "nothing came yet");
     cr_expect_gt(doran_ping(client, 5000, version, sizeof version), 0);
+    cr_expect(doran_ready(client));
     cr_expect_str_eq(version, "0.fake");
     submit(client, 0, 0);
     submit(client, 1, 0);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * call: one request on its way through the bridge, from the route that it fits to its one answer:
+ *
+ *   route? ─► who asks? ─► preconditions ─► body ─► message to the actor ─► reply as JSON
+ *      └──────────┴──────────────┴───────────┴───────────────────┴────────► problem document
+ *
+ * Whoever has the call answers it once, by one of the functions of the second part; then it is gone. The loop's thread.
+ */
+#ifndef DORAN_BRIDGE_CALL_H
+#define DORAN_BRIDGE_CALL_H
+
+#include <jansson.h>
+
+#include "schemas/address.h"
+#include "tools/bridge/bridge.h"
+#include "tools/bridge/route.h"
+
+typedef enum refusal {
+#define REFUSAL(NAME, code, http, title) REFUSE_##NAME,
+#include "tools/bridge/refusals.def"
+    REFUSAL_COUNT
+} refusal_t;
+
+enum { REQUEST_ID_BYTES = 65 };
+
+typedef void (*call_done_fn)(call_t *self, const doran_reply_t *reply);
+
+struct call {
+    bridge_t *bridge;
+    http_request_t *http;
+    const route_t *route; /* NULL: none was found */
+    captures_t captures;
+    json_t *json;      /* the body, of a method that has one; else NULL */
+    uint64_t version;  /* that If-Match gives; 0: none */
+    call_done_fn done; /* of the message under way */
+    void *own;         /* of a route's function, freed with the call */
+    char request_id[REQUEST_ID_BYTES];
+};
+
+/* A parameter of the query, %-decoded; the caller frees it. NULL: absent. */
+char *call_parameter(const call_t *self, const char *name);
+
+/* Sends the message and calls done with what comes. Body: a msgpack map. */
+void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done);
+
+/* Answers. */
+
+/* A header of the answer to come. */
+void call_add_header(call_t *self, const char *name, const char *value);
+/* A body of this media type; absent: none. */
+void call_answer(call_t *self, int status, const char *media, span_t body);
+/* The record that is the reply's body, with the status and the headers that the route's flags ask for. */
+void call_answer_record(call_t *self, const record_t *record, const doran_reply_t *reply);
+/* What the bridge refuses by itself. detail: NULL, or a sentence for people, which is copied. */
+void call_refuse(call_t *self, refusal_t refusal, const char *detail);
+/* The same with what is wrong in the request's body. */
+void call_refuse_field(call_t *self, const char *pointer, const char *code, const char *detail);
+/* The server's error. */
+void call_pass_error(call_t *self, const doran_reply_t *reply);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http: HTTP/1.1 on one event loop, by libevent's evhttp, of which only http.c knows. A request is handed over whole,
+ * within its limits, and is answered once, now or later; who has gone meanwhile is answered into the void.
+ *
+ * Everything happens on the thread that runs the loop. What a request points to is valid until it is answered.
+ */
+#ifndef DORAN_BRIDGE_HTTP_H
+#define DORAN_BRIDGE_HTTP_H
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "schemas/span.h"
+#include "schemas/status.h"
+
+typedef enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_OTHER, /* of those that evhttp knows */
+} http_method_t;
+/* "GET", …; HTTP_OTHER: "". Static. */
+const char *http_method_name(http_method_t method);
+
+typedef struct http http_t;
+typedef struct http_request http_request_t;
+typedef void (*http_serve_fn)(void *context, http_request_t *request);
+
+typedef struct http_options {
+    struct event_base *base; /* borrowed for life */
+    const char *address;     /* to listen on: 127.0.0.1, ::1, … */
+    uint16_t port;           /* 0: a free one */
+    size_t header_bytes_max, body_bytes_max;
+    uint32_t idle_ms; /* without a byte of a request, or of its answer taken, the connection ends */
+    http_serve_fn serve;
+    void *context;
+} http_options_t;
+
+/* Listens. NULL, with one sentence in error, if that is not possible. */
+http_t *http_new(const http_options_t *options, char *error, size_t error_bytes);
+/* Ends all connections. Requests not answered yet must not be used any more. */
+void http_destroy(http_t **self_p);
+uint16_t http_port(const http_t *self);
+
+/* What was asked. */
+
+http_method_t http_method(const http_request_t *self);
+/* As it was sent, with its %-escapes, without the query. */
+span_t http_path(const http_request_t *self);
+/* Behind the '?'; absent if there is none. */
+span_t http_query(const http_request_t *self);
+/* The first header of this name, in whatever case, or NULL. */
+const char *http_header(const http_request_t *self, const char *name);
+span_t http_body(const http_request_t *self);
+/* A parameter of the query, %-decoded; the caller frees it. NULL: absent. */
+char *http_parameter(span_t query, const char *name);
+/* Address of the peer, as text. */
+const char *http_peer(const http_request_t *self);
+
+/* The answer. */
+
+/* A header of the answer; copies. CR and LF in the value end the program: it is not to come from outside unchecked. */
+void http_add_header(http_request_t *self, const char *name, const char *value);
+/* Answers with this body, which is copied; the request is gone. */
+void http_reply(http_request_t *self, int status, span_t body);
+
+#endif

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doran-bridge: HTTP in front of the actors. Starts in this order: settings, connection to the server, HTTP; says that
+ * it is ready; on a signal it takes no more connections, answers what it has, and ends.
+ *
+ * Exit codes: 0 clean stop, 1 cannot start (one sentence on stderr), 2 usage.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <sodium.h>
+
+#include "broker/files.h"
+#include "tools/bridge/pump.h"
+#include "tools/bridge/serve.h"
+
+#define DEFAULT_DATA "./data"
+#define DEFAULT_HTTP "127.0.0.1:8080"
+
+enum {
+    EXIT_STOPPED = 0,
+    EXIT_CANNOT_START = 1,
+    EXIT_USAGE = 2,
+    ASSIGNMENTS_MAX = 64,
+    HOST_BYTES = 256,
+    URL_BYTES = HOST_BYTES + 32,
+    ERROR_BYTES = 1024,
+    PRIORITIES = 2, /* of events: those of the network, and what is to be done once they are */
+    HEADER_BYTES_MAX = KIB(16),
+    IDLE_MS = 60000,
+    DRAIN_S = 5,
+};
+
+typedef struct program {
+    const char *data, *http;
+    const char *assignments[ASSIGNMENTS_MAX];
+    size_t assignment_count;
+    char host[HOST_BYTES], url[URL_BYTES], path[FILES_PATH_BYTES], error[ERROR_BYTES];
+    uint16_t port;
+    bridge_t bridge;
+    pump_t *pump;
+    struct event *signals[2];
+} program_t;
+
+static const char usage[] =
+    "usage: doran-bridge [--data DIR] [--http ADDRESS:PORT] [--set NAME=VALUE]...\n"
+    "\n"
+    "  --data DIR           folder of the server, where its place and our key are found (DORAN_DATA; default ./data)\n"
+    "  --http ADDRESS:PORT  where browsers connect (DORAN_HTTP; default 127.0.0.1:8080); port 0 takes a free one\n"
+    "  --set NAME=VALUE     a setting; `doran settings` lists them\n"
+    "  --version, --help\n";
+
+static const char *environment(const char *name, const char *otherwise) {
+    const char *value = getenv(name);
+    return value == NULL || value[0] == 0 ? otherwise : value;
+}
+
+static int usage_fail(const char *what, const char *why) {
+    fprintf(stderr, "doran-bridge: %s %s; doran-bridge --help shows what is taken\n", what, why);
+    return EXIT_USAGE;
+}
+
+/* -1: go on; else the exit code. */
+static int take_option(program_t *self, int option, char **values) {
+    switch (option) {
+    case 'd':
+        self->data = optarg;
+        return -1;
+    case 'h':
+        self->http = optarg;
+        return -1;
+    case 's':
+        if (self->assignment_count == ASSIGNMENTS_MAX) {
+            return usage_fail(optarg, "is one setting too many");
+        }
+        self->assignments[self->assignment_count++] = optarg;
+        return -1;
+    case 'v':
+        printf("doran-bridge %s\n", DORAN_VERSION);
+        return EXIT_STOPPED;
+    case '?':
+        fputs(usage, stdout);
+        return EXIT_STOPPED;
+    case ':':
+        return usage_fail(values[optind - 1], "needs a value");
+    default:
+        return usage_fail(values[optind - 1], "is not an option");
+    }
+}
+
+static int parse(program_t *self, int count, char **values) {
+    static const struct option options[] = {
+        {"data", required_argument, NULL, 'd'}, {"http", required_argument, NULL, 'h'},
+        {"set", required_argument, NULL, 's'},  {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'H'},       {0}};
+    self->data = environment("DORAN_DATA", DEFAULT_DATA);
+    self->http = environment("DORAN_HTTP", DEFAULT_HTTP);
+    opterr = 0;
+    for (int option, code; (option = getopt_long(count, values, "+:", options, NULL)) != -1;) {
+        option = option == 'H' ? '?' : option == '?' ? 0 : option;
+        if ((code = take_option(self, option, values)) >= 0) {
+            return code;
+        }
+    }
+    return optind < count ? usage_fail(values[optind], "is not an option") : -1;
+}
+
+/* ADDRESS:PORT, [v6]:PORT. */
+static int split_http(program_t *self) {
+    const char *colon = strrchr(self->http, ':');
+    const char *begin = self->http[0] == '[' ? self->http + 1 : self->http;
+    const char *end = colon != NULL && colon > self->http && colon[-1] == ']' ? colon - 1 : colon;
+    char *rest;
+    unsigned long port =
+        colon != NULL && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &rest, 10) : UINT32_MAX;
+    if (port > UINT16_MAX || *rest != 0 || end <= begin || (size_t)(end - begin) >= sizeof self->host) {
+        return usage_fail(self->http, "is not of the form ADDRESS:PORT");
+    }
+    memcpy(self->host, begin, (size_t)(end - begin));
+    self->port = (uint16_t)port;
+    return -1;
+}
+
+/* Only a wrong flag is wrong usage. */
+static int load_settings(program_t *self) {
+    settings_t *settings = &self->bridge.settings;
+    int code = EXIT_CANNOT_START;
+    status_t status = settings_load(settings, self->data, NULL, 0, self->error, sizeof self->error);
+    if (status == STATUS_OK) {
+        code = EXIT_USAGE;
+        status = settings_load(settings, self->data, self->assignments, self->assignment_count, self->error,
+                               sizeof self->error);
+    }
+    if (status == STATUS_OK) {
+        return -1;
+    }
+    fprintf(stderr, "doran-bridge: %s\n", self->error);
+    return code;
+}
+
+static void end_loop(evutil_socket_t number, short events, void *context) {
+    program_t *self = context;
+    struct timeval limit = {.tv_sec = DRAIN_S};
+    (void)number;
+    (void)events;
+    if (!self->bridge.draining) {
+        self->bridge.draining = true;
+        event_base_loopexit(self->bridge.base, self->bridge.calls > 0 ? &limit : NULL);
+    }
+}
+
+static void take_signals(program_t *self) {
+    static const int numbers[] = {SIGINT, SIGTERM};
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+        self->signals[i] = evsignal_new(self->bridge.base, numbers[i], end_loop, self);
+        CHECK(self->signals[i] != NULL && event_add(self->signals[i], NULL) == 0, "signal %d", numbers[i]);
+    }
+}
+
+static bool connect_server(program_t *self) {
+    doran_options_t options = {.data = self->data, .role = "gateway", .in_flight_max = 4096, .busy_fails = 1};
+    self->bridge.server = doran_open(&options, self->error, sizeof self->error);
+    return self->bridge.server != NULL;
+}
+
+static bool listen_http(program_t *self) {
+    http_options_t options = {.base = self->bridge.base,
+                              .address = self->host,
+                              .port = self->port,
+                              .header_bytes_max = HEADER_BYTES_MAX,
+                              .body_bytes_max = self->bridge.settings.message_bytes_max,
+                              .idle_ms = IDLE_MS,
+                              .serve = serve_request,
+                              .context = &self->bridge};
+    self->bridge.http = http_new(&options, self->error, sizeof self->error);
+    if (self->bridge.http == NULL) {
+        return false;
+    }
+    snprintf(self->url, sizeof self->url, strchr(self->host, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u",
+             self->host, http_port(self->bridge.http));
+    return true;
+}
+
+/* DIR/run/bridge.json appears when the bridge is ready. */
+static bool announce(program_t *self) {
+    json_t *file = json_pack("{si ss}", "pid", (int)getpid(), "url", self->url);
+    char *text = file != NULL ? json_dumps(file, JSON_INDENT(2)) : NULL;
+    CHECK(text != NULL, "out of memory");
+    status_t status = files_path(self->path, self->error, sizeof self->error, "%s/run/bridge.json", self->data);
+    if (status == STATUS_OK) {
+        status = files_write(self->path, 0600, text, strlen(text), self->error, sizeof self->error);
+    }
+    free(text);
+    json_decref(file);
+    return status == STATUS_OK;
+}
+
+static bool start(program_t *self) {
+    bridge_t *bridge = &self->bridge;
+    bridge->data = self->data;
+    bridge->base = event_base_new();
+    CHECK(bridge->base != NULL && event_base_priority_init(bridge->base, PRIORITIES) == 0, "no event loop");
+    bridge->tape = bridge_new_tape();
+    bridge->room_bytes = 2 * (size_t)bridge->settings.message_bytes_max;
+    bridge->room = malloc(bridge->room_bytes);
+    CHECK(bridge->room != NULL, "out of memory");
+    take_signals(self);
+    if (!connect_server(self)) {
+        return false;
+    }
+    self->pump = pump_new(bridge);
+    return listen_http(self) && announce(self);
+}
+
+static void stop(program_t *self) {
+    bridge_t *bridge = &self->bridge;
+    if (self->path[0] != 0) {
+        unlink(self->path);
+    }
+    pump_destroy(&self->pump);
+    doran_close(&bridge->server);
+    http_destroy(&bridge->http);
+    for (size_t i = 0; i < ARRAY_LENGTH(self->signals); i++) {
+        if (self->signals[i] != NULL) {
+            event_free(self->signals[i]);
+        }
+    }
+    bridge_free_tape(&bridge->tape);
+    free(bridge->room);
+    if (bridge->base != NULL) {
+        event_base_free(bridge->base);
+    }
+}
+
+int main(int count, char **values) {
+    static program_t self;
+    int code = parse(&self, count, values);
+    code = code < 0 ? split_http(&self) : code;
+    code = code < 0 ? load_settings(&self) : code;
+    if (code >= 0) {
+        return code;
+    }
+    CHECK(sodium_init() >= 0, "libsodium does not start");
+    if (!start(&self)) {
+        fprintf(stderr, "doran-bridge: %s\n", self.error);
+        stop(&self);
+        return EXIT_CANNOT_START;
+    }
+    printf("ready %s\n", self.url);
+    fflush(stdout);
+    event_base_dispatch(self.bridge.base);
+    stop(&self);
+    return EXIT_STOPPED;
+}

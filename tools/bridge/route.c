@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* Rows are tried in their order, so of two that fit the same path the more exact one stands first. */
+#include "tools/bridge/route.h"
+
+#include <ctype.h>
+
+#include "tools/bridge/runs.h"
+
+#define ROUTE(id, METHOD, path_text, access_level, kind_name, method_name, key_text, flag_set, meaning)                \
+    {.name = #id,                                                                                                      \
+     .method = HTTP_##METHOD,                                                                                          \
+     .path = path_text,                                                                                                \
+     .access = ACCESS_##access_level,                                                                                  \
+     .flags = flag_set,                                                                                                \
+     .kind = &kinds[KIND_##kind_name],                                                                                 \
+     .kind_method = METHOD_##kind_name##_##method_name,                                                                \
+     .key = key_text,                                                                                                  \
+     .text = meaning},
+#define ROUTE_OWN(id, METHOD, path_text, access_level, body_record, reply_record, flag_set, meaning)                   \
+    {.name = #id,                                                                                                      \
+     .method = HTTP_##METHOD,                                                                                          \
+     .path = path_text,                                                                                                \
+     .access = ACCESS_##access_level,                                                                                  \
+     .flags = flag_set,                                                                                                \
+     .run = run_##id,                                                                                                  \
+     .body = body_record,                                                                                              \
+     .reply = reply_record,                                                                                            \
+     .text = meaning},
+
+const route_t routes[] = {
+#include "tools/bridge/routes.def"
+};
+const uint32_t routes_count = sizeof routes / sizeof routes[0];
+
+/* The part of the text up to the next '/', which is taken off with it. False: there is none left. */
+static bool take_part(span_t *rest, span_t *part) {
+    if (rest->len == 0 || rest->ptr[0] != '/') {
+        return false;
+    }
+    const uint8_t *begin = rest->ptr + 1, *end = memchr(begin, '/', rest->len - 1);
+    size_t len = end != NULL ? (size_t)(end - begin) : rest->len - 1;
+    *part = span_of(begin, len);
+    *rest = span_of(begin + len, rest->len - 1 - len);
+    return true;
+}
+
+static int hex_value(uint8_t digit) {
+    return isdigit(digit) ? digit - '0' : isxdigit(digit) ? tolower(digit) - 'a' + 10 : -1;
+}
+
+/* False: no such escape, or no room. */
+static bool unescape(span_t part, captures_t *captures, size_t *used, span_t *value) {
+    uint8_t *to = captures->bytes + *used;
+    size_t len = 0;
+    for (size_t i = 0; i < part.len; i++) {
+        uint8_t byte = part.ptr[i];
+        if (*used + len == sizeof captures->bytes) {
+            return false;
+        }
+        if (byte == '%') {
+            int high = i + 2 < part.len ? hex_value(part.ptr[i + 1]) : -1;
+            int low = i + 2 < part.len ? hex_value(part.ptr[i + 2]) : -1;
+            if (high < 0 || low < 0) {
+                return false;
+            }
+            byte = (uint8_t)(high << 4 | low);
+            i += 2;
+        }
+        to[len++] = byte;
+    }
+    *value = span_of(to, len);
+    *used += len;
+    return true;
+}
+
+static bool part_fits(span_t pattern, span_t part) {
+    return pattern.ptr[0] == '{' ? part.len > 0 : span_equal(pattern, part);
+}
+
+static bool path_fits(const route_t *route, span_t path) {
+    span_t pattern = span_text(route->path), wanted, part;
+    while (take_part(&pattern, &wanted)) {
+        if (!take_part(&path, &part) || !(wanted.len == 0 ? part.len == 0 : part_fits(wanted, part))) {
+            return false;
+        }
+    }
+    return path.len == 0;
+}
+
+static bool capture(const route_t *route, span_t path, captures_t *captures) {
+    span_t pattern = span_text(route->path), wanted, part;
+    size_t used = 0;
+    captures->count = 0;
+    while (take_part(&pattern, &wanted) && take_part(&path, &part)) {
+        if (wanted.len > 0 && wanted.ptr[0] == '{' &&
+            !unescape(part, captures, &used, &captures->values[captures->count++])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const route_t *route_find(http_method_t method, span_t path, captures_t *captures, uint32_t *allowed) {
+    const route_t *found = NULL;
+    *allowed = 0;
+    for (uint32_t i = 0; i < routes_count; i++) {
+        if (!path_fits(&routes[i], path)) {
+            continue;
+        }
+        *allowed |= 1u << routes[i].method | (routes[i].method == HTTP_GET ? 1u << HTTP_HEAD : 0);
+        if (found == NULL && (routes[i].method == method || (method == HTTP_HEAD && routes[i].method == HTTP_GET))) {
+            found = &routes[i];
+        }
+    }
+    if (found != NULL && !capture(found, path, captures)) {
+        *allowed = 0;
+        return NULL;
+    }
+    return found;
+}
+
+span_t route_capture(const route_t *self, const captures_t *captures, const char *name) {
+    span_t pattern = span_text(self->path), part;
+    for (uint32_t i = 0; take_part(&pattern, &part);) {
+        if (part.len == 0 || part.ptr[0] != '{') {
+            continue;
+        }
+        if (span_equal(span_of(part.ptr + 1, part.len - 2), span_text(name))) {
+            return captures->values[i];
+        }
+        i++;
+    }
+    return (span_t){0};
+}

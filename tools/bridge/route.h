@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * route: the table of what the bridge answers (routes.def), and finding a row in it. From the same row come the way to
+ * the actor, the checks of a request, the headers of its answer and the page in /openapi.json.
+ *
+ * A row names one method of one kind; then fields of its request record come
+ *   - from the path, those that it names in braces: /rooms/{id}/members/{user}; {id} and {name} may be the key
+ *   - from If-Match, `version`
+ *   - of a GET from the query, else from the JSON body: all others
+ * or it names a function of its own, with the records of its body and its reply.
+ */
+#ifndef DORAN_BRIDGE_ROUTE_H
+#define DORAN_BRIDGE_ROUTE_H
+
+#include "schemas/records.h"
+#include "tools/bridge/http.h"
+
+typedef enum access {
+    ACCESS_EVERYBODY,
+    ACCESS_PERSON, /* with an access token */
+    ACCESS_ADMIN,  /* of somebody with the role ADMIN */
+} access_t;
+
+enum route_flags {
+    CREATES = 1 << 0,       /* 201, Location: the path and the id of what came into being */
+    ACCEPTS = 1 << 1,       /* 202, Location as well: it goes on */
+    TAGGED = 1 << 2,        /* ETag from the reply's `version`, which is not in the body; If-None-Match on GET */
+    CONDITIONAL = 1 << 3,   /* If-Match is required, and goes into the request's `version` */
+    KEY_REQUIRED = 1 << 4,  /* Idempotency-Key is required */
+    KEY_REFUSED = 1 << 5,   /* Idempotency-Key is not taken */
+    EMPTY = 1 << 6,         /* 204: what the method answers is not shown */
+    SHOWN_AFTER = 1 << 7,   /* the answer is what the kind's `get` shows then */
+    MERGED = 1 << 8,        /* JSON Merge Patch: null takes a field away */
+    REPLACED = 1 << 9,      /* PUT of all: what is not named is taken away */
+    OPEN_OUTSIDE = 1 << 10, /* no JSON API: not in /openapi.json, no limits */
+};
+
+typedef struct call call_t;
+typedef struct route route_t;
+
+struct route {
+    const char *name; /* operationId */
+    http_method_t method;
+    const char *path; /* with parts in braces */
+    access_t access;
+    uint32_t flags;
+    const kind_t *kind; /* of a message; NULL: `run` does it */
+    uint32_t kind_method;
+    const char *key; /* of the actor: "" to create one, "{id}", or fixed */
+    void (*run)(call_t *call);
+    const record_t *body;  /* of a function's own; NULL: none */
+    const record_t *reply; /* NULL: none */
+    const char *text;
+};
+
+extern const route_t routes[];
+extern const uint32_t routes_count;
+
+/* The most parts of a path in braces. */
+enum { CAPTURES_MAX = 3 };
+
+/* What stood in the path at the braces, %-decoded, in their order. */
+typedef struct captures {
+    span_t values[CAPTURES_MAX];
+    uint32_t count;
+    uint8_t bytes[512]; /* what they point into */
+} captures_t;
+
+/* The row for this method and path, or NULL. Then allowed has a bit (1 << http_method_t) for each method that the path
+   has a row for; 0: nobody knows it. HEAD is answered where GET is. */
+const route_t *route_find(http_method_t method, span_t path, captures_t *captures, uint32_t *allowed);
+/* The value of the braces of this name, or absent. */
+span_t route_capture(const route_t *self, const captures_t *captures, const char *name);
+
+#endif

@@ -43,7 +43,7 @@ enum { SLOW_COUNT = 4 };
 static const uint32_t slow_us[SLOW_COUNT] = {0, 0, 500, 4000};
 
 typedef struct epoch {
-    const epoch_options_t *options;
+    const run_folder_t *folder;
     epoch_result_t result;
     void *context; /* of ZeroMQ */
     history_t *history;
@@ -65,7 +65,7 @@ typedef struct epoch {
 typedef enum step { STEP_REACHED, STEP_KILL, STEP_BROKEN } step_t;
 
 static size_t below(epoch_t *self, size_t limit) {
-    return random_below(self->options->random, limit);
+    return random_below(self->folder->random, limit);
 }
 
 /* Failures of the server as such */
@@ -77,7 +77,7 @@ PRINTF_LIKE(2, 3) static bool broken(epoch_t *self, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(line + len, sizeof line - (size_t)len, format, arguments);
     va_end(arguments);
-    self->options->report(self->options->context, line);
+    self->folder->report(self->folder->context, line);
     self->result.verdict.unexpected++;
     self->broken = true;
     return false;
@@ -85,7 +85,7 @@ PRINTF_LIKE(2, 3) static bool broken(epoch_t *self, const char *format, ...) {
 
 /* The last line that the server said. */
 static void last_words(const epoch_t *self, char words[256]) {
-    FILE *output = fopen(self->options->output, "re");
+    FILE *output = fopen(self->folder->output, "re");
     words[0] = 0;
     while (output != NULL && fgets(words, 256, output) != NULL) {
     }
@@ -164,10 +164,10 @@ static bool kill_in_recovery(epoch_t *self) {
     server_start(&self->server, &self->server_options);
     switch (server_wait(&self->server, delay_us)) {
     case SERVER_STARTING:
-        self->result.during_recovery++;
+        self->result.run.during_recovery++;
         break;
     case SERVER_READY:
-        self->result.discounted++;
+        self->result.run.discounted++;
         break;
     case SERVER_ENDED:
         return broken_by_end(self, server_ended(&self->server));
@@ -178,12 +178,12 @@ static bool kill_in_recovery(epoch_t *self) {
 
 /* disturbed: is killed at least once while it recovers. */
 static bool start(epoch_t *self, bool disturbed) {
-    uint32_t before = self->result.during_recovery;
+    uint32_t before = self->result.run.during_recovery;
     for (int i = 0; disturbed && i < RECOVERY_KILLS_MAX; i++) {
         if (!kill_in_recovery(self)) {
             return false;
         }
-        disturbed = self->result.during_recovery == before || below(self, RECOVERY_KILL_ONE_IN) == 0;
+        disturbed = self->result.run.during_recovery == before || below(self, RECOVERY_KILL_ONE_IN) == 0;
     }
     choose_settings(self);
     server_start(&self->server, &self->server_options);
@@ -194,8 +194,8 @@ static bool start(epoch_t *self, bool disturbed) {
 static bool read_keys(epoch_t *self) {
     char error[512];
     key_pair_t server;
-    if (keys_read_pair(self->options->data, "operator", &self->keys, error, sizeof error) != STATUS_OK ||
-        keys_read_pair(self->options->data, "server", &server, error, sizeof error) != STATUS_OK) {
+    if (keys_read_pair(self->folder->data, "operator", &self->keys, error, sizeof error) != STATUS_OK ||
+        keys_read_pair(self->folder->data, "server", &server, error, sizeof error) != STATUS_OK) {
         return broken(self, "%s", error);
     }
     memcpy(self->server_key, server.public_key, sizeof self->server_key);
@@ -208,7 +208,7 @@ static bool open_sdks(epoch_t *self) {
     for (size_t i = 0; i < SDKS && self->sdks[i] == NULL; i++) {
         self->sdks[i] = sdk_open(&(sdk_options_t){.history = self->history,
                                                   .users = self->users,
-                                                  .data = self->options->data,
+                                                  .data = self->folder->data,
                                                   .name = names[i],
                                                   .tcp = i == 0,
                                                   .window = SDK_WINDOW},
@@ -226,7 +226,7 @@ static bool connect_all(epoch_t *self) {
     if (!read_keys(self) || !open_sdks(self)) {
         return false;
     }
-    snprintf(ipc, sizeof ipc, "ipc://%s/run/operator", self->options->data);
+    snprintf(ipc, sizeof ipc, "ipc://%s/run/operator", self->folder->data);
     for (size_t i = 0; i < WIRES; i++) {
         bool tcp = i % 2 == 0;
         wire_connect(self->wires[i], tcp ? self->server.tcp : ipc, tcp ? &self->keys : NULL, self->server_key);
@@ -428,10 +428,10 @@ static void count_kill(epoch_t *self) {
         in_flight += wire_in_flight(self->wires[i]);
     }
     if (acknowledged > 0 && in_flight >= KILL_IN_FLIGHT_MIN) {
-        self->result.counted++;
-        self->result.in_flight += in_flight;
+        self->result.run.counted++;
+        self->result.run.in_flight += in_flight;
     } else {
-        self->result.discounted++;
+        self->result.run.discounted++;
     }
 }
 
@@ -488,7 +488,7 @@ static bool look_at_all(epoch_t *self) {
 }
 
 static void judge(epoch_t *self) {
-    verdict_t verdict = checker_check(self->history, self->options->report, self->options->context);
+    verdict_t verdict = checker_check(self->history, self->folder->report, self->folder->context);
     verdict.unexpected += self->result.verdict.unexpected;
     self->result.verdict = verdict;
     for (size_t i = 0; i < WIRES; i++) {
@@ -508,24 +508,31 @@ static void judge(epoch_t *self) {
     }
 }
 
+static void sum_up(epoch_result_t *result) {
+    const verdict_t *verdict = &result->verdict;
+    result->run.requests = verdict->requests;
+    result->run.acknowledged = verdict->acknowledged;
+    result->run.losses = verdict->lost;
+    result->run.failures = verdict->lost + verdict->doubled + verdict->differed + verdict->unexpected;
+}
+
 /* All of it */
 
-static void open_epoch(epoch_t *self, const epoch_options_t *options) {
+static void open_epoch(epoch_t *self, const run_folder_t *folder) {
     static const char *const names[WIRES] = {"wire-tcp-1", "wire-ipc-1", "wire-tcp-2", "wire-ipc-2"};
     static const uint32_t kept[WIRES] = {0, 400, 400, 0};
-    *self = (epoch_t){.options = options};
-    self->server_options =
-        (server_options_t){.dorand = options->dorand, .data = options->data, .output = options->output};
+    *self = (epoch_t){.folder = folder};
+    self->server_options = (server_options_t){.dorand = folder->dorand, .data = folder->data, .output = folder->output};
     self->context = zmq_ctx_new();
     self->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     CHECK(self->context != NULL && self->timer >= 0, "%s", strerror(errno));
     self->history = history_new();
-    self->users = users_new(self->history, options->random);
+    self->users = users_new(self->history, folder->random);
     for (size_t i = 0; i < WIRES; i++) {
         self->wires[i] = wire_new(&(wire_options_t){.context = self->context,
                                                     .history = self->history,
                                                     .users = self->users,
-                                                    .random = options->random,
+                                                    .random = folder->random,
                                                     .name = names[i],
                                                     .window = WIRE_WINDOW,
                                                     .kept = kept[i]});
@@ -548,17 +555,18 @@ static void close_epoch(epoch_t *self) {
     close(self->timer);
 }
 
-epoch_result_t epoch_run(const epoch_options_t *options) {
+epoch_result_t epoch_run(const run_folder_t *folder) {
     epoch_t self;
-    open_epoch(&self, options);
-    uint32_t in_vain_max = ALREADY_KILLED_MAX * (options->kills + 1);
-    while (!self.broken && self.result.counted < options->kills && self.result.discounted < in_vain_max) {
+    open_epoch(&self, folder);
+    uint32_t in_vain_max = ALREADY_KILLED_MAX * (folder->kills + 1);
+    while (!self.broken && self.result.run.counted < folder->kills && self.result.run.discounted < in_vain_max) {
         (void)life(&self);
     }
     if (!self.broken && settle(&self)) {
         (void)look_at_all(&self);
     }
     judge(&self);
+    sum_up(&self.result);
     close_epoch(&self);
     return self.result;
 }

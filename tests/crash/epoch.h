@@ -14,29 +14,17 @@
 #define DORAN_TESTS_CRASH_EPOCH_H
 
 #include "tests/crash/checker.h"
-#include "tests/storage/random.h"
-
-typedef struct epoch_options {
-    const char *dorand;
-    const char *data;       /* folder to be made */
-    const char *output;     /* file for what the server says */
-    uint32_t kills;         /* to be counted */
-    random_state_t *random; /* borrowed */
-    checker_report_fn report;
-    void *context;
-} epoch_options_t;
+#include "tests/crash/run.h"
 
 typedef struct epoch_result {
+    run_result_t run; /* counted: kills with an acknowledged write and KILL_IN_FLIGHT_MIN requests in flight */
     verdict_t verdict;
-    uint32_t counted;         /* kills with an acknowledged write and KILL_IN_FLIGHT_MIN requests in flight */
-    uint32_t discounted;      /* other kills of a server that was ready */
-    uint32_t during_recovery; /* kills before it was ready */
-    uint64_t sent_again, later, in_flight; /* in_flight: sum over the counted kills */
+    uint64_t sent_again, later;
     uint64_t start_us_min, start_us_max;
 } epoch_result_t;
 
 enum { KILL_IN_FLIGHT_MIN = 64 };
 
-epoch_result_t epoch_run(const epoch_options_t *options);
+epoch_result_t epoch_run(const run_folder_t *folder);
 
 #endif

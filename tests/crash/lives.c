@@ -10,6 +10,7 @@
 #include <stdarg.h>
 
 #include "tests/crash/server.h"
+#include "tests/crash/trial.h"
 
 enum {
     READY_US = 30000000,
@@ -43,8 +44,8 @@ enum { SLOW_COUNT = 4 };
 static const uint32_t slow_us[SLOW_COUNT] = {0, 0, 500, 4000};
 
 typedef struct lives {
-    const lives_options_t *options;
-    lives_result_t result;
+    const run_folder_t *folder;
+    run_result_t result;
     trial_t *trial; /* from the first start on */
     void *contexts[CHECKS];
     server_options_t server_options;
@@ -56,7 +57,7 @@ typedef struct lives {
 } lives_t;
 
 static size_t below(lives_t *self, size_t limit) {
-    return random_below(self->options->random, limit);
+    return random_below(self->folder->random, limit);
 }
 
 PRINTF_LIKE(2, 3) static bool broken(lives_t *self, const char *format, ...) {
@@ -66,7 +67,7 @@ PRINTF_LIKE(2, 3) static bool broken(lives_t *self, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(line + len, sizeof line - (size_t)len, format, arguments);
     va_end(arguments);
-    self->options->report(self->options->context, line);
+    self->folder->report(self->folder->context, line);
     self->result.failures++;
     self->broken = true;
     return false;
@@ -75,7 +76,7 @@ PRINTF_LIKE(2, 3) static bool broken(lives_t *self, const char *format, ...) {
 /* The last line that the server said. code is as server_ended says it. */
 static bool broken_by_end(lives_t *self, int code) {
     char words[256] = "";
-    FILE *output = fopen(self->options->output, "re");
+    FILE *output = fopen(self->folder->output, "re");
     while (output != NULL && fgets(words, sizeof words, output) != NULL) {
     }
     if (output != NULL) {
@@ -177,10 +178,10 @@ static bool start(lives_t *self, bool disturbed, size_t reservation_ms) {
 /* Keys and addresses are there once the first start is through. */
 static bool begin(lives_t *self) {
     char error[512];
-    self->trial = trial_open(&(trial_options_t){.data = self->options->data,
-                                                .random = self->options->random,
-                                                .report = self->options->report,
-                                                .context = self->options->context},
+    self->trial = trial_open(&(trial_options_t){.data = self->folder->data,
+                                                .random = self->folder->random,
+                                                .report = self->folder->report,
+                                                .context = self->folder->context},
                              error, sizeof error);
     if (self->trial == NULL) {
         return broken(self, "%s", error);
@@ -298,14 +299,14 @@ static void judge(lives_t *self) {
         char line[256];
         checks[i]->judge(self->contexts[i]);
         checks[i]->tell(self->contexts[i], line, sizeof line);
-        self->options->tell(checks[i]->name, line);
+        printf("  %s: %s\n", checks[i]->name, line);
     }
 }
 
 /* What the server gave up, or found damaged: there is no reason to. */
 static void judge_log(lives_t *self) {
     char path[PATH_BYTES], line[LINE_BYTES];
-    snprintf(path, sizeof path, "%s/log/dorand.jsonl", self->options->data);
+    snprintf(path, sizeof path, "%s/log/dorand.jsonl", self->folder->data);
     FILE *log = fopen(path, "re");
     if (log == NULL) {
         (void)broken(self, "it has no log: %s", strerror(errno));
@@ -339,7 +340,7 @@ static void finish(lives_t *self) {
         (void)server_kill(&self->server);
     }
     if (self->trial != NULL) {
-        self->result.answered = trial_answered(self->trial);
+        self->result.requests = trial_answered(self->trial);
         self->result.acknowledged = trial_acknowledged(self->trial);
         self->result.failures += trial_failures(self->trial);
         self->result.losses = trial_losses(self->trial);
@@ -351,15 +352,14 @@ static void finish(lives_t *self) {
 }
 
 static bool has_seen_enough(const lives_t *self) {
-    return self->broken || (self->options->until_loss && self->trial != NULL && trial_losses(self->trial) > 0);
+    return self->broken || (self->folder->until_loss && self->trial != NULL && trial_losses(self->trial) > 0);
 }
 
-lives_result_t lives_run(const lives_options_t *options) {
-    lives_t self = {.options = options};
-    self.server_options =
-        (server_options_t){.dorand = options->dorand, .data = options->data, .output = options->output};
-    uint32_t in_vain_max = IN_VAIN_MAX * (options->kills + 1);
-    while (!has_seen_enough(&self) && self.result.counted < options->kills && self.result.discounted < in_vain_max) {
+run_result_t lives_run(const run_folder_t *folder) {
+    lives_t self = {.folder = folder};
+    self.server_options = (server_options_t){.dorand = folder->dorand, .data = folder->data, .output = folder->output};
+    uint32_t in_vain_max = IN_VAIN_MAX * (folder->kills + 1);
+    while (!has_seen_enough(&self) && self.result.counted < folder->kills && self.result.discounted < in_vain_max) {
         (void)life(&self);
     }
     if (!has_seen_enough(&self)) {

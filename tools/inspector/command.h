@@ -54,9 +54,10 @@ extern const size_t commands_count;
 /* NULL if there is none. */
 const command_t *command_find(const char *name);
 bool flag_belongs(const flag_t *flag, const command_t *command);
-/* "show KIND/KEY" and "--limit N", cut to fit. */
+/* "show KIND/KEY", cut to fit. */
 void command_synopsis(const command_t *command, char *text, size_t text_bytes);
-void flag_synopsis(const flag_t *flag, char *text, size_t text_bytes);
+/* Shows the flags of one command, or those of all commands if it is NULL: "--limit N" and the flag's text. */
+void flags_show(const command_t *command, void (*show)(const char *synopsis, const char *text));
 
 #define COMMAND(name, function, least, most, listed, arguments, summary, text) int function(const arguments_t *);
 #include "tools/inspector/commands.def"

@@ -44,6 +44,15 @@ void command_synopsis(const command_t *command, char *text, size_t text_bytes) {
     snprintf(text, text_bytes, "%s%s%s", command->name, command->arguments[0] != '\0' ? " " : "", command->arguments);
 }
 
-void flag_synopsis(const flag_t *flag, char *text, size_t text_bytes) {
-    snprintf(text, text_bytes, "--%s%s%s", flag->name, flag->type == FLAG_SWITCH ? "" : " ", flag->argument);
+void flags_show(const command_t *command, void (*show)(const char *synopsis, const char *text)) {
+    for (size_t i = 0; i < flags_count; i++) {
+        const flag_t *flag = &flags[i];
+        bool common = flag->takers[0] == '\0';
+        if (command == NULL ? common : !common && flag_belongs(flag, command)) {
+            char synopsis[64];
+            snprintf(synopsis, sizeof synopsis, "--%s%s%s", flag->name, flag->type == FLAG_SWITCH ? "" : " ",
+                     flag->argument);
+            show(synopsis, flag->text);
+        }
+    }
 }

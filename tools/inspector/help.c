@@ -19,16 +19,8 @@ static void print_wrapped(const char *text) {
     }
 }
 
-/* The flags of one command, or those of all commands if it is NULL. */
-static void print_flags(const command_t *command) {
-    for (size_t i = 0; i < flags_count; i++) {
-        bool common = flags[i].takers[0] == '\0';
-        if (command == NULL ? common : !common && flag_belongs(&flags[i], command)) {
-            char text[64];
-            flag_synopsis(&flags[i], text, sizeof text);
-            printf("  %-16s %s\n", text, flags[i].text);
-        }
-    }
+static void print_flag(const char *synopsis, const char *text) {
+    printf("  %-16s %s\n", synopsis, text);
 }
 
 static void print_overview(void) {
@@ -42,7 +34,7 @@ static void print_overview(void) {
         }
     }
     printf("\n");
-    print_flags(NULL);
+    flags_show(NULL, print_flag);
     printf("\nexit status:\n");
 #define EXIT(NAME, number, text) printf("  %d  %s\n", number, text);
 #include "tools/inspector/commands.def"
@@ -63,8 +55,8 @@ int command_help(const arguments_t *arguments) {
     printf("usage: doran %s\n\n", text);
     print_wrapped(command->text);
     printf("\n");
-    print_flags(command);
-    print_flags(NULL);
+    flags_show(command, print_flag);
+    flags_show(NULL, print_flag);
     return DONE;
 }
 

@@ -29,18 +29,6 @@ static void print_item(const char *term, const char *text) {
     print_troff(text);
 }
 
-/* The flags of one command, or those of all commands if it is NULL. */
-static void print_flags(const command_t *command) {
-    for (size_t i = 0; i < flags_count; i++) {
-        bool common = flags[i].takers[0] == '\0';
-        if (command == NULL ? common : !common && flag_belongs(&flags[i], command)) {
-            char text[64];
-            flag_synopsis(&flags[i], text, sizeof text);
-            print_item(text, flags[i].text);
-        }
-    }
-}
-
 int command_man(const arguments_t *arguments) {
     (void)arguments;
     printf(".TH DORAN 1 \"\" \"DoranDoran %s\" \"DoranDoran\"\n", DORAN_VERSION);
@@ -52,12 +40,12 @@ int command_man(const arguments_t *arguments) {
             command_synopsis(&commands[i], text, sizeof text);
             print_item(text, commands[i].text);
             printf(".RS\n");
-            print_flags(&commands[i]);
+            flags_show(&commands[i], print_item);
             printf(".RE\n");
         }
     }
     printf(".SH FLAGS\n");
-    print_flags(NULL);
+    flags_show(NULL, print_item);
     printf(".SH \"EXIT STATUS\"\n");
 #define EXIT(NAME, number, text) print_item(#number, text);
 #include "tools/inspector/commands.def"

@@ -38,10 +38,6 @@ enum {
     ALREADY_KILLED_MAX = 3, /* of these, so many in vain for each that counts */
 };
 
-/* A call to the disk takes up to so much longer, in some lives. */
-enum { SLOW_COUNT = 4 };
-static const uint32_t slow_us[SLOW_COUNT] = {0, 0, 500, 4000};
-
 typedef struct epoch {
     const run_folder_t *folder;
     epoch_result_t result;
@@ -56,10 +52,9 @@ typedef struct epoch {
     char server_key[KEY_TEXT_BYTES];
     int timer; /* descriptor, readable when the server is to be killed */
     uint32_t lives;
-    size_t slowness;               /* of the server's disk: index of slow_us */
-    uint64_t start_us[SLOW_COUNT]; /* how long the last start took with it */
-    uint64_t sent_from;            /* which wire takes the next request that may go to any */
-    bool broken;                   /* something happened after which going on makes no sense */
+    uint64_t start_us[SERVER_DISKS]; /* how long the last start took with the disk */
+    uint64_t sent_from;              /* which wire takes the next request that may go to any */
+    bool broken;                     /* something happened after which going on makes no sense */
 } epoch_t;
 
 typedef enum step { STEP_REACHED, STEP_KILL, STEP_BROKEN } step_t;
@@ -83,57 +78,19 @@ PRINTF_LIKE(2, 3) static bool broken(epoch_t *self, const char *format, ...) {
     return false;
 }
 
-/* The last line that the server said. */
-static void last_words(const epoch_t *self, char words[256]) {
-    FILE *output = fopen(self->folder->output, "re");
-    words[0] = 0;
-    while (output != NULL && fgets(words, 256, output) != NULL) {
-    }
-    words[strcspn(words, "\n")] = 0;
-    if (output != NULL) {
-        fclose(output);
-    }
-}
-
 /* code is as server_ended says it. */
 static bool broken_by_end(epoch_t *self, int code) {
-    char words[256];
-    last_words(self, words);
-    return broken(self, "the server ended by itself, with %s %d, saying: %s", code > 128 ? "signal" : "exit code",
-                  code > 128 ? code - 128 : code, words);
+    char text[SERVER_END_BYTES];
+    server_tell_end(&self->server_options, code, text);
+    return broken(self, "the server ended by itself, with %s", text);
 }
 
 /* Starting */
 
-static void set(epoch_t *self, size_t *count, const char *name, size_t value) {
-    CHECK(*count < SERVER_SETTINGS_MAX, "%zu settings", *count);
-    snprintf(self->server_options.settings[(*count)++], SERVER_SETTING_BYTES, "%s=%zu", name, value);
-}
-
-/* Small bounds, and others in each life, so that segments change and the applier works all the time, and recovery meets
-   tails of every size. */
-static void choose_settings(epoch_t *self) {
-    static const size_t segments[] = {KIB(64), KIB(256), MIB(1), MIB(4)};
-    static const size_t slices[] = {100, 1000, 5000, 20000};
-    static const size_t idle_ms[] = {10, 300000};
-    size_t count = 0;
-    self->slowness = below(self, SLOW_COUNT);
-    self->server_options.slow_us = slow_us[self->slowness];
-    memset(self->server_options.settings, 0, sizeof self->server_options.settings);
-    set(self, &count, "shards", 1 + below(self, 4));
-    set(self, &count, "segment_bytes", segments[below(self, ARRAY_LENGTH(segments))]);
-    set(self, &count, "memtable_bytes_max", MIB(1) + below(self, MIB(1)));
-    set(self, &count, "journal_tail_bytes_max", MIB(1) + below(self, MIB(4)));
-    set(self, &count, "apply_slice_records", slices[below(self, ARRAY_LENGTH(slices))]);
-    set(self, &count, "resident_actors_max", 64 + below(self, 4000));
-    set(self, &count, "idle_ms", idle_ms[below(self, ARRAY_LENGTH(idle_ms))]);
-    set(self, &count, "heartbeat_ms", 100);
-}
-
 static void note_start(epoch_t *self) {
     uint64_t us = server_now_us() - self->server.started_us;
     epoch_result_t *result = &self->result;
-    self->start_us[self->slowness] = us;
+    self->start_us[self->server_options.disk] = us;
     result->start_us_min = result->start_us_min == 0 || us < result->start_us_min ? us : result->start_us_min;
     result->start_us_max = us > result->start_us_max ? us : result->start_us_max;
 }
@@ -158,8 +115,8 @@ static bool kill_now(epoch_t *self) {
 
 /* Starts it and kills it before it is ready; if that was too late, it was a kill without requests. */
 static bool kill_in_recovery(epoch_t *self) {
-    choose_settings(self);
-    uint64_t usual_us = self->start_us[self->slowness];
+    server_choose(&self->server_options, self->folder->random);
+    uint64_t usual_us = self->start_us[self->server_options.disk];
     uint64_t delay_us = below(self, usual_us > 0 ? usual_us : RECOVERY_US);
     server_start(&self->server, &self->server_options);
     switch (server_wait(&self->server, delay_us)) {
@@ -185,7 +142,7 @@ static bool start(epoch_t *self, bool disturbed) {
         }
         disturbed = self->result.run.during_recovery == before || below(self, RECOVERY_KILL_ONE_IN) == 0;
     }
-    choose_settings(self);
+    server_choose(&self->server_options, self->folder->random);
     server_start(&self->server, &self->server_options);
     return wait_ready(self);
 }
@@ -445,7 +402,7 @@ static bool life(epoch_t *self) {
     choose_mix(self);
     if (step == STEP_REACHED) {
         bool long_load = below(self, LONG_LOAD_ONE_IN) == 0;
-        uint64_t least_us = LOAD_US_MIN + 10 * slow_us[self->slowness];
+        uint64_t least_us = LOAD_US_MIN + 10 * server_disk_us(&self->server_options);
         set_timer(self, least_us + below(self, long_load ? LONG_LOAD_US_MAX : LOAD_US_MAX));
         step = work(self, never, send_load);
     }

@@ -39,10 +39,6 @@ enum {
 static const check_t *const checks[] = {&check_rooms, &check_orders, &check_accounts, &check_jobs, &check_stored};
 enum { CHECKS = ARRAY_LENGTH(checks) };
 
-/* A call to the disk takes up to so much longer, in half of the lives. */
-enum { SLOW_COUNT = 4 };
-static const uint32_t slow_us[SLOW_COUNT] = {0, 0, 500, 4000};
-
 typedef struct lives {
     const run_folder_t *folder;
     run_result_t result;
@@ -51,9 +47,8 @@ typedef struct lives {
     server_options_t server_options;
     server_t server;
     uint32_t count;
-    size_t slowness;               /* of the server's disk: index of slow_us */
-    uint64_t start_us[SLOW_COUNT]; /* how long the last start took with it */
-    bool broken;                   /* something happened after which going on makes no sense */
+    uint64_t start_us[SERVER_DISKS]; /* how long the last start took with the disk */
+    bool broken;                     /* something happened after which going on makes no sense */
 } lives_t;
 
 static size_t below(lives_t *self, size_t limit) {
@@ -73,18 +68,11 @@ PRINTF_LIKE(2, 3) static bool broken(lives_t *self, const char *format, ...) {
     return false;
 }
 
-/* The last line that the server said. code is as server_ended says it. */
+/* code is as server_ended says it. */
 static bool broken_by_end(lives_t *self, int code) {
-    char words[256] = "";
-    FILE *output = fopen(self->folder->output, "re");
-    while (output != NULL && fgets(words, sizeof words, output) != NULL) {
-    }
-    if (output != NULL) {
-        fclose(output);
-    }
-    words[strcspn(words, "\n")] = 0;
-    return broken(self, "it ended by itself, with %s %d, saying: %s", code > 128 ? "signal" : "exit code",
-                  code > 128 ? code - 128 : code, words);
+    char text[SERVER_END_BYTES];
+    server_tell_end(&self->server_options, code, text);
+    return broken(self, "it ended by itself, with %s", text);
 }
 
 static bool broken_by_silence(lives_t *self) {
@@ -95,37 +83,18 @@ static bool broken_by_silence(lives_t *self) {
 
 /* Starting */
 
-static void set(lives_t *self, size_t *count, const char *name, size_t value) {
-    CHECK(*count < SERVER_SETTINGS_MAX, "%zu settings", *count);
-    snprintf(self->server_options.settings[(*count)++], SERVER_SETTING_BYTES, "%s=%zu", name, value);
-}
-
-/* Small bounds, and others in each life. reservation_ms 0: some. */
+/* reservation_ms 0: some. */
 static void choose_settings(lives_t *self, size_t reservation_ms) {
-    static const size_t segments[] = {KIB(64), KIB(256), MIB(1), MIB(4)};
-    static const size_t slices[] = {100, 1000, 5000, 20000};
-    static const size_t idle_ms[] = {10, 300000};
     static const size_t reservations_ms[] = {300, 700, 2000};
-    size_t count = 0;
-    self->slowness = below(self, SLOW_COUNT);
-    self->server_options.slow_us = slow_us[self->slowness];
-    memset(self->server_options.settings, 0, sizeof self->server_options.settings);
-    set(self, &count, "shards", 1 + below(self, 4));
-    set(self, &count, "segment_bytes", segments[below(self, ARRAY_LENGTH(segments))]);
-    set(self, &count, "memtable_bytes_max", MIB(1) + below(self, MIB(1)));
-    set(self, &count, "journal_tail_bytes_max", MIB(1) + below(self, MIB(4)));
-    set(self, &count, "apply_slice_records", slices[below(self, ARRAY_LENGTH(slices))]);
-    set(self, &count, "resident_actors_max", 64 + below(self, 4000));
-    set(self, &count, "idle_ms", idle_ms[below(self, ARRAY_LENGTH(idle_ms))]);
-    set(self, &count, "heartbeat_ms", 100);
-    set(self, &count, "reservation_ms",
-        reservation_ms > 0 ? reservation_ms : reservations_ms[below(self, ARRAY_LENGTH(reservations_ms))]);
+    server_choose(&self->server_options, self->folder->random);
+    server_set(&self->server_options, "reservation_ms",
+               reservation_ms > 0 ? reservation_ms : reservations_ms[below(self, ARRAY_LENGTH(reservations_ms))]);
 }
 
 static bool wait_ready(lives_t *self) {
     switch (server_wait(&self->server, READY_US)) {
     case SERVER_READY:
-        self->start_us[self->slowness] = server_now_us() - self->server.started_us;
+        self->start_us[self->server_options.disk] = server_now_us() - self->server.started_us;
         return true;
     case SERVER_STARTING:
         return broken(self, "it is not ready after %d s", READY_US / 1000000);
@@ -146,7 +115,7 @@ static bool kill_now(lives_t *self) {
 /* Starts it and kills it before it is ready; if that was too late, it was a kill without requests. */
 static bool kill_in_recovery(lives_t *self) {
     choose_settings(self, 0);
-    uint64_t usual_us = self->start_us[self->slowness];
+    uint64_t usual_us = self->start_us[self->server_options.disk];
     server_start(&self->server, &self->server_options);
     switch (server_wait(&self->server, below(self, usual_us > 0 ? usual_us : RECOVERY_US))) {
     case SERVER_STARTING:
@@ -245,7 +214,7 @@ static bool work(lives_t *self) {
         }
         if (!answered && trial_acknowledged(self->trial) > before) {
             answered = true;
-            kill_us = server_now_us() + LOAD_US_MIN + 10 * slow_us[self->slowness] +
+            kill_us = server_now_us() + LOAD_US_MIN + 10 * server_disk_us(&self->server_options) +
                       below(self, long_load ? LONG_LOAD_US_MAX : LOAD_US_MAX);
         }
     }

@@ -13,11 +13,44 @@
 #include <unistd.h>
 
 #include "schemas/check.h"
+#include "schemas/limits.h"
+
+/* Half of the disks are slow. */
+static const uint32_t disks_us[SERVER_DISKS] = {0, 0, 500, 4000};
 
 uint64_t server_now_us(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+void server_choose(server_options_t *options, random_state_t *random) {
+    static const size_t segments[] = {KIB(64), KIB(256), MIB(1), MIB(4)};
+    static const size_t slices[] = {100, 1000, 5000, 20000};
+    static const size_t idle_ms[] = {10, 300000};
+    options->disk = random_below(random, SERVER_DISKS);
+    memset(options->settings, 0, sizeof options->settings);
+    server_set(options, "shards", 1 + random_below(random, 4));
+    server_set(options, "segment_bytes", segments[random_below(random, ARRAY_LENGTH(segments))]);
+    server_set(options, "memtable_bytes_max", MIB(1) + random_below(random, MIB(1)));
+    server_set(options, "journal_tail_bytes_max", MIB(1) + random_below(random, MIB(4)));
+    server_set(options, "apply_slice_records", slices[random_below(random, ARRAY_LENGTH(slices))]);
+    server_set(options, "resident_actors_max", 64 + random_below(random, 4000));
+    server_set(options, "idle_ms", idle_ms[random_below(random, ARRAY_LENGTH(idle_ms))]);
+    server_set(options, "heartbeat_ms", 100);
+}
+
+void server_set(server_options_t *options, const char *name, size_t value) {
+    size_t count = 0;
+    while (count < SERVER_SETTINGS_MAX && options->settings[count][0] != 0) {
+        count++;
+    }
+    CHECK(count < SERVER_SETTINGS_MAX, "%zu settings", count);
+    snprintf(options->settings[count], SERVER_SETTING_BYTES, "%s=%zu", name, value);
+}
+
+uint32_t server_disk_us(const server_options_t *options) {
+    return disks_us[options->disk];
 }
 
 /* In the child; only what is safe after fork. */
@@ -66,8 +99,9 @@ static char **environment_with(char *preload, char *setting) {
 void server_start(server_t *self, const server_options_t *options) {
     char *arguments[8 + 2 * SERVER_SETTINGS_MAX], slow_us[32];
     int ends[2];
-    snprintf(slow_us, sizeof slow_us, "CRASH_SLOW_US=%u", options->slow_us);
-    char **environment = environment_with(options->slow_us > 0 ? "LD_PRELOAD=" CRASH_SLOW_DISK : NULL, slow_us);
+    uint32_t disk_us = server_disk_us(options);
+    snprintf(slow_us, sizeof slow_us, "CRASH_SLOW_US=%u", disk_us);
+    char **environment = environment_with(disk_us > 0 ? "LD_PRELOAD=" CRASH_SLOW_DISK : NULL, slow_us);
     list_arguments(options, arguments);
     CHECK(pipe2(ends, O_CLOEXEC) == 0, "%s", strerror(errno));
     *self = (server_t){.lines = ends[0], .started_us = server_now_us()};
@@ -159,4 +193,17 @@ int server_stop(server_t *self, uint64_t timeout_us) {
 
 int server_ended(server_t *self) {
     return reap(self);
+}
+
+void server_tell_end(const server_options_t *options, int code, char text[SERVER_END_BYTES]) {
+    char words[SERVER_END_BYTES / 2] = "";
+    FILE *output = fopen(options->output, "re");
+    while (output != NULL && fgets(words, sizeof words, output) != NULL) {
+    }
+    if (output != NULL) {
+        fclose(output);
+    }
+    words[strcspn(words, "\n")] = 0;
+    snprintf(text, SERVER_END_BYTES, "%s %d, saying: %s", code > 128 ? "signal" : "exit code",
+             code > 128 ? code - 128 : code, words);
 }

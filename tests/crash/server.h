@@ -9,13 +9,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { SERVER_KILLED = 128 + 9, SERVER_ENDPOINT_BYTES = 256, SERVER_SETTINGS_MAX = 16, SERVER_SETTING_BYTES = 64 };
+#include "tests/storage/random.h"
+
+enum {
+    SERVER_KILLED = 128 + 9,
+    SERVER_ENDPOINT_BYTES = 256,
+    SERVER_SETTINGS_MAX = 16,
+    SERVER_SETTING_BYTES = 64,
+    SERVER_DISKS = 4,
+    SERVER_END_BYTES = 512,
+};
 
 typedef struct server_options {
     const char *dorand; /* path of the program */
     const char *data;   /* folder */
     const char *output; /* file to which its stderr is appended */
-    uint32_t slow_us;   /* its disk is as slow as this, at most (slow_disk.c); 0: as it is */
+    size_t disk;        /* which of SERVER_DISKS it has, slow or not (slow_disk.c); 0: as it is */
     char settings[SERVER_SETTINGS_MAX][SERVER_SETTING_BYTES]; /* NAME=VALUE; an empty one ends them */
 } server_options_t;
 
@@ -31,6 +40,14 @@ typedef struct server { /* for embedding */
 
 typedef enum server_state { SERVER_STARTING, SERVER_READY, SERVER_ENDED } server_state_t;
 
+/* Chooses the disk, and settings in place of those before: small bounds, so that segments change and the applier works
+   all the time, and recovery meets tails of every size. */
+void server_choose(server_options_t *options, random_state_t *random);
+/* One setting more. */
+void server_set(server_options_t *options, const char *name, size_t value);
+/* A call to the disk takes up to so much longer. */
+uint32_t server_disk_us(const server_options_t *options);
+
 void server_start(server_t *self, const server_options_t *options);
 /* Waits until it is ready or has ended, or the time is up: then it is still starting. */
 server_state_t server_wait(server_t *self, uint64_t timeout_us);
@@ -41,6 +58,8 @@ int server_kill(server_t *self);
 int server_stop(server_t *self, uint64_t timeout_us);
 /* How it ended that ended by itself, as server_stop says it. Only after SERVER_ENDED. */
 int server_ended(server_t *self);
+/* How it ended, as those say it, in words, with the last line that it said. */
+void server_tell_end(const server_options_t *options, int code, char text[SERVER_END_BYTES]);
 
 /* Monotonic µs. */
 uint64_t server_now_us(void);

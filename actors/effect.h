@@ -33,6 +33,7 @@ enum effect_flags { /* of an answer that is a reply */
 typedef struct effect {
     uint8_t type;  /* effect_type_t */
     uint8_t flags; /* effect_flags */
+    uint8_t pool;  /* of WORK: work_pool_t */
     uint32_t bytes;
     uint32_t peer;
     uint64_t peer_number;

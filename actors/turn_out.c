@@ -137,11 +137,11 @@ status_t turn_send(turn_t *self, const kind_t *kind, span_t key, uint32_t method
 
 /* Effects other than answers and messages. They go into the batch at once, and are undone there. */
 
-static status_t add_effect(turn_t *self, effect_type_t type, const envelope_t *envelope) {
+static status_t add_effect(turn_t *self, effect_t effect, const envelope_t *envelope) {
     status_t status =
         turn_charge(self, 0, ENVELOPE_OVERHEAD_BYTES + envelope->key.len + envelope->subject.len + envelope->body.len);
     if (status == STATUS_OK) {
-        effect_add(self->parts.writer->batch, (effect_t){.type = (uint8_t)type}, envelope);
+        effect_add(self->parts.writer->batch, effect, envelope);
     }
     return status;
 }
@@ -175,7 +175,7 @@ status_t turn_publish(turn_t *self, uint32_t event, const void *record) {
     self->events++;
     status_t status = encode_event(self, kind->events[event].record, record, &body);
     return status != STATUS_OK ? status
-                               : add_effect(self, EFFECT_EVENT,
+                               : add_effect(self, (effect_t){.type = EFFECT_EVENT},
                                             &(envelope_t){.type = ENVELOPE_EVENT,
                                                           .kind = span_text(kind->name),
                                                           .key = self->request->key,
@@ -194,7 +194,7 @@ status_t turn_work(turn_t *self, const work_t *work, const void *input, uint32_t
     self->works++;
     status_t status = turn_encode(self, work->input, input, VALUE_BYTES_MAX, &body);
     return status != STATUS_OK ? status
-                               : add_effect(self, EFFECT_WORK,
+                               : add_effect(self, (effect_t){.type = EFFECT_WORK, .pool = (uint8_t)work->pool},
                                             &(envelope_t){.type = ENVELOPE_TELL,
                                                           .kind = span_text(cause->kind->name),
                                                           .key = cause->key,
@@ -226,7 +226,7 @@ status_t turn_mute(turn_t *self, span_t user, uint64_t seq) {
     FIELD_SET(lagged, &lagged, seq, seq);
     status_t status = turn_encode(self, &record_lagged, &lagged, VALUE_BYTES_MAX, &body);
     return status != STATUS_OK ? status
-                               : add_effect(self, EFFECT_MUTE,
+                               : add_effect(self, (effect_t){.type = EFFECT_MUTE},
                                             &(envelope_t){.type = ENVELOPE_EVENT,
                                                           .kind = span_text(self->request->kind->name),
                                                           .key = self->request->key,

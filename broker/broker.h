@@ -6,7 +6,7 @@
  *   frame → broker_admit → buffer of the shard → broker_take → shard → journal → broker_forward → queue → broker_flush
  *                                 ▲                                                 │
  *                                 └──────── messages between actors, acks ◄─────────┤
- *                                 └─ broker_worked ◄─ work thread ◄─ broker_take_work ◄─┘
+ *                                 └─ broker_worked ◄─ work threads ◄─ broker_take_work ◄┘
  *
  * It is a plain object without thread, socket or clock (router.h puts those around it). Decodes headers only, copies
  * bodies as bytes, touches no disk, allocates nothing per message. Owned by one thread.
@@ -56,7 +56,7 @@ requests_t *broker_take(broker_t *self, uint16_t shard);
 
 /* Hands on the effects of a durable batch and takes its finished request buffers back; the batch may then go home. */
 void broker_forward(broker_t *self, const batch_t *batch, uint64_t now_us, uint64_t unix_ms);
-/* The next order for the work thread, or NULL; ask until there is none. Each one must come back: */
+/* The next order for the thread of its pool, or NULL; ask until there is none. Each one must come back: */
 work_order_t *broker_take_work(broker_t *self);
 /* with its result, or without one. It is taken. */
 void broker_worked(broker_t *self, work_order_t *order, uint64_t now_us);

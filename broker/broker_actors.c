@@ -2,7 +2,8 @@
 /*
  * Messages from actor to actor leave the journal like answers do, and enter the lane of the receiver's shard here. What
  * a lane has no room for is dropped and counted: messages and acks are sent again by the sender's shard, work is
- * guarded by a timer. Only results wait, since they cost something; there are at most as many as orders.
+ * guarded by a timer. Only results wait, since they cost something; there are at most as many as
+ * orders.
  */
 #include <utlist.h>
 
@@ -79,15 +80,16 @@ void broker_acknowledge(broker_t *self, const stream_ack_t *ack, uint64_t now_us
 
 /* Work. */
 
-void broker_order(broker_t *self, span_t envelope) {
-    if (self->draining || self->order_count >= WORK_ORDERS_MAX || self->order_bytes + envelope.len > WORK_BYTES_MAX) {
+void broker_order(broker_t *self, work_pool_t pool, span_t envelope, uint64_t now_us) {
+    if (self->draining || self->order_count[pool] >= WORK_ORDERS_MAX ||
+        self->order_bytes[pool] + envelope.len > WORK_BYTES_MAX) {
         self->lost_works++;
         return;
     }
-    work_order_t *order = work_order_new(envelope);
+    work_order_t *order = work_order_new(pool, envelope, now_us);
     DL_APPEND(self->ordered, order);
-    self->order_count++;
-    self->order_bytes += envelope.len;
+    self->order_count[pool]++;
+    self->order_bytes[pool] += envelope.len;
 }
 
 work_order_t *broker_take_work(broker_t *self) {
@@ -99,8 +101,8 @@ work_order_t *broker_take_work(broker_t *self) {
 }
 
 static void finish(broker_t *self, work_order_t *order) {
-    self->order_count--;
-    self->order_bytes -= order->envelope_bytes;
+    self->order_count[order->pool]--;
+    self->order_bytes[order->pool] -= order->envelope_bytes;
     work_order_destroy(&order);
 }
 

@@ -146,7 +146,7 @@ static void hand_on(broker_t *self, const effect_t *effect, span_t bytes, uint64
         broker_publish(self, bytes);
         return;
     case EFFECT_WORK:
-        broker_order(self, bytes);
+        broker_order(self, (work_pool_t)effect->pool, bytes, now_us);
         return;
     case EFFECT_END:
         handles_end_of(self->handles, bytes);

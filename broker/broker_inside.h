@@ -29,10 +29,10 @@ struct broker {
     uint32_t in_flight;
     bool draining, storage_full;
     uint64_t refused, dropped, lagged, lost_messages, lost_works; /* since the start */
-    work_order_t *ordered;                                        /* for the pool to take */
+    work_order_t *ordered;                                        /* for the pools to take */
     work_order_t *worked;                                         /* results for which a lane had no room */
-    uint32_t order_count;                                         /* with those at the pool */
-    size_t order_bytes;
+    uint32_t order_count[WORK_POOLS];                             /* with those at the pool */
+    size_t order_bytes[WORK_POOLS];
     tape_t tape;
     token_t tokens[ELEMENTS_MAX];
 };
@@ -82,7 +82,7 @@ void broker_end_of_peer(void *context, peer_id_t peer);
 void broker_send(broker_t *self, span_t envelope, uint64_t now_us);
 void broker_acknowledge(broker_t *self, const stream_ack_t *ack, uint64_t now_us);
 /* An envelope of EFFECT_WORK. */
-void broker_order(broker_t *self, span_t envelope);
+void broker_order(broker_t *self, work_pool_t pool, span_t envelope, uint64_t now_us);
 /* Results that waited, as far as lanes have room now. */
 void broker_put_worked(broker_t *self, uint64_t now_us);
 /* Frees the orders that are here. */

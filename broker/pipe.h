@@ -23,7 +23,7 @@ typedef enum pipe_type {
     PIPE_SEGMENT, /* applier → journal: segment_t * (malloc'd, the journal frees) */
     PIPE_STORAGE_FULL, /* applier → journal → broker → shard: value 1 full, 0 there is space again */
     PIPE_KEYS,         /* main → zap, broker: keys_t * (a new allow-list, owned by the receiver) */
-    PIPE_WORK,         /* broker → work thread: work_order_t *; WORK_ORDERS_MAX at most are under way */
+    PIPE_WORK,         /* broker → work thread: work_order_t *; of its pool WORK_ORDERS_MAX at most are under way */
     PIPE_WORKED,       /* work thread → broker: the same one, with its result or without */
     PIPE_STOP,         /* main → broker: drain and stop */
 } pipe_type_t;

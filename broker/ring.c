@@ -11,11 +11,11 @@
 struct ring {
     ring_options_t options;
     applier_t *applier;
-    zactor_t *shard_actors[SHARDS_MAX], *journal_actor, *applier_actor, *work_actor;
+    zactor_t *shard_actors[SHARDS_MAX], *journal_actor, *applier_actor, *work_actors[WORK_POOLS];
     shard_thread_t shard_threads[SHARDS_MAX];
     journal_thread_t journal_thread;
     applier_thread_t applier_thread;
-    work_thread_t work_thread;
+    work_thread_t work_threads[WORK_POOLS];
 };
 
 /* Room ahead of the journal: a segment, or two maximal batches where segments are smaller. */
@@ -59,6 +59,17 @@ static void start_shards(ring_t *self) {
     }
 }
 
+static void start_works(ring_t *self) {
+    const ring_options_t *options = &self->options;
+    for (work_pool_t pool = 0; pool < WORK_POOLS; pool++) {
+        self->work_threads[pool] = (work_thread_t){.pool = pool,
+                                                   .store = options->store,
+                                                   .folder = options->folder,
+                                                   .works = options->works != NULL ? options->works : works};
+        self->work_actors[pool] = zactor_new(work_thread_run, &self->work_threads[pool]);
+    }
+}
+
 ring_t *ring_new(const ring_options_t *options) {
     ring_t *self = calloc(1, sizeof *self);
     CHECK(self != NULL, "out of memory");
@@ -78,9 +89,7 @@ ring_t *ring_new(const ring_options_t *options) {
                                               .applied = applier_applied(self->applier)};
     self->journal_actor = zactor_new(journal_thread_run, &self->journal_thread);
     start_shards(self);
-    self->work_thread = (work_thread_t){
-        .store = options->store, .folder = options->folder, .works = options->works != NULL ? options->works : works};
-    self->work_actor = zactor_new(work_thread_run, &self->work_thread);
+    start_works(self);
     return self;
 }
 
@@ -101,7 +110,9 @@ void ring_destroy(ring_t **self_p) {
     if (self == NULL) {
         return;
     }
-    zactor_destroy(&self->work_actor);
+    for (work_pool_t pool = 0; pool < WORK_POOLS; pool++) {
+        zactor_destroy(&self->work_actors[pool]);
+    }
     for (uint16_t i = 0; i < self->options.shards; i++) {
         zactor_destroy(&self->shard_actors[i]);
     }

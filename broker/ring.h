@@ -6,12 +6,12 @@
  *                                                │ ▲
  *                    ▲                   durable ▼ │ segments, applied
  *           orders ▼ │ results                  applier
- *                work thread
+ *               work threads
  *
  * Each box is one thread (a zactor) around a plain object; it moves messages and reads the clock, nothing else. No send
  * blocks: a shard owns BATCHES_PER_SHARD buffers and stops draining when all are away; requests travel in
  * REQUEST_BATCHES_PER_SHARD buffers of the broker's; between journal and applier one question is under way at a time;
- * of orders there are WORK_ORDERS_MAX.
+ * of orders there are WORK_ORDERS_MAX for each pool of works, which is a thread.
  *
  * The broker's side uses the ends RING_TO_SHARD and RING_TO_WORK (sending) and RING_TO_BROKER (receiving).
  */
@@ -26,7 +26,7 @@
 #define RING_TO_SHARD "inproc://to-shard-%u"
 #define RING_TO_JOURNAL "inproc://to-journal"
 #define RING_TO_APPLIER "inproc://to-applier"
-#define RING_TO_WORK "inproc://to-work"
+#define RING_TO_WORK "inproc://to-work-%u"
 #define RING_TO_BROKER "inproc://to-broker"
 
 typedef struct ring ring_t;
@@ -75,6 +75,7 @@ typedef struct applier_thread {
 } applier_thread_t;
 
 typedef struct work_thread {
+    work_pool_t pool;
     store_t *store;
     const char *folder;
     const work_t *const *works;

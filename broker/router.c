@@ -45,7 +45,8 @@ struct router {
     router_options_t options; /* borrowed parts valid during router_start only */
     broker_t *broker;
     zactor_t *actor;
-    void *from_ring, *to_shard[SHARDS_MAX], *to_work; /* pipes; the thread's while it runs, open until router_destroy */
+    /* Pipes; the thread's while it runs, open until router_destroy. */
+    void *from_ring, *to_shard[SHARDS_MAX], *to_work[WORK_POOLS];
     char endpoints[LISTEN_MAX + ARRAY_LENGTH(ipc_roles)][ENDPOINT_BYTES_MAX];
     size_t endpoint_count;
     status_t status; /* of the start; written by the thread before it signals */
@@ -289,7 +290,7 @@ static void hand_over(place_t *self) {
     }
     work_order_t *order;
     while ((order = broker_take_work(self->broker)) != NULL) {
-        pipe_send(self->router->to_work, PIPE_WORK, order, 0);
+        pipe_send(self->router->to_work[order->pool], PIPE_WORK, order, 0);
     }
     if (broker_probe(self->broker)) {
         for (uint16_t shard = 0; shard < shards; shard++) {
@@ -353,11 +354,14 @@ static void serve(place_t *self) {
 
 static void open_pipes(router_t *self) {
     self->from_ring = pipe_receiver(RING_TO_BROKER);
-    self->to_work = pipe_sender(RING_TO_WORK);
+    char name[64];
     for (uint16_t shard = 0; shard < self->options.broker.shards; shard++) {
-        char name[64];
         snprintf(name, sizeof name, RING_TO_SHARD, (unsigned)shard);
         self->to_shard[shard] = pipe_sender(name);
+    }
+    for (unsigned pool = 0; pool < WORK_POOLS; pool++) {
+        snprintf(name, sizeof name, RING_TO_WORK, pool);
+        self->to_work[pool] = pipe_sender(name);
     }
 }
 
@@ -430,7 +434,9 @@ void router_destroy(router_t **self_p) {
     router_stop(self);
     forget_received(self);
     pipe_close(&self->from_ring);
-    pipe_close(&self->to_work);
+    for (unsigned pool = 0; pool < WORK_POOLS; pool++) {
+        pipe_close(&self->to_work[pool]);
+    }
     for (uint16_t shard = 0; shard < self->options.broker.shards; shard++) {
         pipe_close(&self->to_shard[shard]);
     }

@@ -40,7 +40,7 @@ typedef struct router_options {
 void router_prepare(void);
 
 /* Returns when all endpoints are bound. INTERNAL with one sentence, and the keys destroyed, if one cannot be. ZAP must
-   answer already. The pipes to shards and work thread may be bound before or after. */
+   answer already. The pipes to shards and work threads may be bound before or after. */
 MUST_USE status_t router_start(const router_options_t *options, router_t **router, char *error, size_t error_bytes);
 /* Refuses new requests with `draining`, answers those in flight for at most 5 s, closes the socket and ends the thread.
    The pipes stay open, so that the ring can stop behind it. Call it once. */

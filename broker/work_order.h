@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * work orders: what an actor wants to have done off its shard (actors/work.h), on its way broker → work thread, and
- * with the result back. Made and freed by the broker's thread; whoever holds the pointer owns it.
+ * work orders: what an actor wants to have done off its shard (actors/work.h), on its way broker → thread of its pool,
+ * and with the result back. Made and freed by the broker's thread; whoever holds the pointer owns it.
  */
 #ifndef DORAN_BROKER_WORK_ORDER_H
 #define DORAN_BROKER_WORK_ORDER_H
 
+#include "actors/work.h"
 #include "schemas/envelope.h"
 
-enum { WORK_ORDERS_MAX = 256 }; /* under way, until their results are in a shard's lane */
+enum { WORK_ORDERS_MAX = 256 }; /* of a pool under way, until their results are in a shard's lane */
 #define WORK_BYTES_MAX MIB(16)  /* of their envelopes */
 
 typedef struct work_order {
     struct work_order *prev, *next; /* the broker's */
+    work_pool_t pool;
+    uint64_t ordered_us;
     uint32_t envelope_bytes;
     uint32_t result_bytes; /* 0: there is no result */
     uint8_t bytes[];       /* the envelope of EFFECT_WORK; behind it room for a result of VALUE_BYTES_MAX */
 } work_order_t;
 
-static inline work_order_t *work_order_new(span_t envelope) {
+static inline work_order_t *work_order_new(work_pool_t pool, span_t envelope, uint64_t now_us) {
     /* Of the room for the result no more is touched than is used. */
     work_order_t *self = malloc(sizeof *self + envelope.len + VALUE_BYTES_MAX);
     CHECK(self != NULL, "out of memory");
-    *self = (work_order_t){.envelope_bytes = (uint32_t)envelope.len};
+    *self = (work_order_t){.pool = pool, .ordered_us = now_us, .envelope_bytes = (uint32_t)envelope.len};
     memcpy(self->bytes, envelope.ptr, envelope.len);
     return self;
 }

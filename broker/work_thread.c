@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The work thread: takes orders one after the other, runs them, and sends each back, with a result or without. What it
- * does may take long, so it runs at idle priority: it gets what the ring leaves. Told to stop, it finishes the work
- * that it is at and leaves the others undone: works are volatile.
+ * The thread of a pool of works: takes orders one after the other, runs them, and sends each back, with a result or
+ * without. What it does may take long, so it gives way to the ring: at idle priority, where it gets what the ring
+ * leaves, which may be next to nothing; or, where somebody waits for the result, as one that is nice: on a processor
+ * that the ring would fill it has about a tenth. Told to stop, it finishes the work that it is at and leaves the others
+ * undone: works are volatile.
  */
 #include <czmq.h>
 #include <sched.h>
 #include <sys/resource.h>
 
+#include "broker/clock.h"
 #include "broker/log.h"
 #include "broker/pipe.h"
 #include "broker/ring.h"
 #include "broker/work_order.h"
 
-enum { LOWEST_NICE = 19 };
+enum {
+    LOWEST_NICE = 19,
+    WAITED_FOR_NICE = 10, /* weight 110 beside the ring's 1024 */
+};
 
 typedef struct place {
     const work_thread_t *options;
@@ -23,20 +29,24 @@ typedef struct place {
     void *receiver, *broker;
 } place_t;
 
-static void give_way(void) {
-    struct sched_param parameter = {0};
-    if (sched_setscheduler(0, SCHED_IDLE, &parameter) != 0 && setpriority(PRIO_PROCESS, 0, LOWEST_NICE) != 0) {
+/* Of this thread: in Linux both are of threads. */
+static void give_way(work_pool_t pool) {
+    const struct sched_param parameter = {0};
+    bool idle = pool == WORK_STEPS && sched_setscheduler(0, SCHED_IDLE, &parameter) == 0;
+    if (!idle && setpriority(PRIO_PROCESS, 0, pool == WORK_STEPS ? LOWEST_NICE : WAITED_FOR_NICE) != 0) {
         log_line(LOG_LEVEL_WARN, "work runs at the priority of the server: %s", strerror(errno));
     }
 }
 
 static void place_open(place_t *self, const work_thread_t *options) {
+    char name[64];
     self->options = options;
     CHECK(store_reader_open(options->store, &self->reader) == STATUS_OK, "%s", store_error(options->store));
     self->tokens = malloc(ELEMENTS_MAX * sizeof *self->tokens);
     CHECK(self->tokens != NULL, "out of memory");
     self->tape = (tape_t){.tokens = self->tokens, .capacity = ELEMENTS_MAX};
-    self->receiver = pipe_receiver(RING_TO_WORK);
+    snprintf(name, sizeof name, RING_TO_WORK, (unsigned)options->pool);
+    self->receiver = pipe_receiver(name);
     self->broker = pipe_sender(RING_TO_BROKER);
 }
 
@@ -89,6 +99,10 @@ static status_t call(place_t *self, const work_t *work, work_order_t *order) {
     return status;
 }
 
+static bool is_late(const work_t *work, const work_order_t *order) {
+    return work->wait_ms > 0 && clock_now_us() - order->ordered_us > work->wait_ms * UINT64_C(1000);
+}
+
 /* A work that fails is told of here, since nothing comes back. */
 static void run(place_t *self, work_order_t *order) {
     envelope_t envelope;
@@ -99,7 +113,9 @@ static void run(place_t *self, work_order_t *order) {
         return;
     }
     const work_t *work = find(self->options, envelope.idempotency_key);
-    status = work != NULL ? call(self, work, order) : STATUS_UNKNOWN_METHOD;
+    status = work == NULL           ? STATUS_UNKNOWN_METHOD
+             : is_late(work, order) ? STATUS_DEADLINE_EXCEEDED
+                                    : call(self, work, order);
     if (status != STATUS_OK) {
         log_line(LOG_LEVEL_ERROR, "the work %.*s for %.*s/%.*s failed: %s", (int)envelope.idempotency_key.len,
                  (const char *)envelope.idempotency_key.ptr, (int)envelope.kind.len, (const char *)envelope.kind.ptr,
@@ -123,7 +139,7 @@ void work_thread_run(struct _zsock_t *control, void *work_thread) {
     place_t self = {0};
     place_open(&self, work_thread);
     zsock_signal(control, 0);
-    give_way();
+    give_way(self.options->pool);
     zmq_pollitem_t items[] = {{.socket = self.receiver, .events = ZMQ_POLLIN},
                               {.socket = zsock_resolve(control), .events = ZMQ_POLLIN}};
     long wait_ms = -1;

@@ -32,13 +32,17 @@ static void add_ack(uint8_t from, uint64_t number) {
     effect_add_raw(batch, (effect_t){.type = EFFECT_ACK}, span_of(&ack, sizeof ack));
 }
 
-static void add_work(const char *name, const char *method) {
+static void add_work_of(work_pool_t pool, const char *name, const char *method) {
     envelope_t order = toy_request(0, "a", method);
     order.type = ENVELOPE_TELL;
     order.idempotency_key = span_text(name);
     order.subject = span_text("ada");
     order.role = span_text("USER");
-    effect_add(batch, (effect_t){.type = EFFECT_WORK}, &order);
+    effect_add(batch, (effect_t){.type = EFFECT_WORK, .pool = (uint8_t)pool}, &order);
+}
+
+static void add_work(const char *name, const char *method) {
+    add_work_of(WORK_STEPS, name, method);
 }
 
 static uint64_t figure(const char *name) {
@@ -144,6 +148,11 @@ Test(broker_actors, more_orders_than_may_be_under_way_are_dropped_and_counted) {
     add_work("w", "act");
     forward();
     cr_assert_null(broker_take_work(broker), "all are still under way");
+    add_work_of(WORK_PASSWORDS, "w", "act");
+    forward();
+    work_order_t *other = broker_take_work(broker);
+    cr_assert(other != NULL && other->pool == WORK_PASSWORDS, "those of another pool are counted by themselves");
+    broker_worked(broker, other, NOW_US);
     broker_worked(broker, orders[0], NOW_US);
     add_work("w", "act");
     forward();

@@ -3,6 +3,7 @@
 #include <czmq.h>
 
 #include "actors/work.h"
+#include "broker/clock.h"
 #include "broker/pipe.h"
 #include "broker/ring.h"
 #include "broker/work_order.h"
@@ -82,8 +83,9 @@ static const work_t all[] = {
     {.name = "text", .input = &record_empty, .run = return_text},
     {.name = "nothing", .input = &record_empty, .run = return_nothing},
     {.name = "wait", .input = &record_empty, .run = wait_at_gate},
+    {.name = "soon", .input = &record_echo_message, .run = repeat, .wait_ms = LIMIT_MS},
 };
-static const work_t *const table[] = {&all[0], &all[1], &all[2], &all[3], &all[4], &all[5], &all[6], NULL};
+static const work_t *const table[] = {&all[0], &all[1], &all[2], &all[3], &all[4], &all[5], &all[6], &all[7], NULL};
 
 /* The thread. */
 
@@ -91,18 +93,20 @@ static store_t *store;
 static work_thread_t options;
 static zactor_t *thread;
 static void *to_work, *from_work;
+static uint64_t ordered_us; /* by its clock */
 
 static void start(void) {
-    char error[256];
+    char error[256], name[64];
     zsys_init();
     zsys_handler_set(NULL);
     folder_make();
     cr_assert_eq(store_open(folder, MIB(16), &store, error, sizeof error), STATUS_OK, "%s", error);
     from_work = pipe_receiver(RING_TO_BROKER);
-    to_work = pipe_sender(RING_TO_WORK);
+    snprintf(name, sizeof name, RING_TO_WORK, (unsigned)WORK_PASSWORDS);
+    to_work = pipe_sender(name);
     entered = pipe_receiver("inproc://entered");
     gate = pipe_sender("inproc://gate");
-    options = (work_thread_t){.store = store, .folder = folder, .works = table};
+    options = (work_thread_t){.pool = WORK_PASSWORDS, .store = store, .folder = folder, .works = table};
     thread = zactor_new(work_thread_run, &options);
 }
 
@@ -130,7 +134,8 @@ static void order_with(const char *name, span_t body) {
                            .method = span_text("echo"),
                            .idempotency_key = span_text(name),
                            .body = body};
-    pipe_send(to_work, PIPE_WORK, work_order_new(envelope_bytes(&envelope, bytes, sizeof bytes)), 0);
+    pipe_send(to_work, PIPE_WORK,
+              work_order_new(WORK_PASSWORDS, envelope_bytes(&envelope, bytes, sizeof bytes), ordered_us), 0);
 }
 
 static void order(const char *name) {
@@ -172,7 +177,7 @@ Test(work_thread, what_fails_comes_back_without_a_result) {
 }
 
 Test(work_thread, what_cannot_be_read_comes_back_without_a_result) {
-    pipe_send(to_work, PIPE_WORK, work_order_new(span_text("hello")), 0);
+    pipe_send(to_work, PIPE_WORK, work_order_new(WORK_PASSWORDS, span_text("hello"), 0), 0);
     assert_result((span_t){0});
     order_with("count", span_of("\x81\xa1x\xa1y", 5)); /* a newer release may know this field */
     work_order_t *worked = next();
@@ -180,6 +185,16 @@ Test(work_thread, what_cannot_be_read_comes_back_without_a_result) {
     work_order_destroy(&worked);
     order_with("repeat", span_of("\xc0", 1));
     assert_result((span_t){0});
+}
+
+Test(work_thread, what_has_waited_too_long_is_not_begun) {
+    ordered_us = clock_now_us() - LIMIT_MS * UINT64_C(1000) - 1;
+    order("soon");
+    assert_result((span_t){0});
+    order("count"); /* no work of another kind */
+    work_order_t *worked = next();
+    cr_assert(worked->result_bytes > 0);
+    work_order_destroy(&worked);
 }
 
 Test(work_thread, when_it_is_told_to_stop_it_does_not_begin_what_waits) {

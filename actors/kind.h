@@ -16,10 +16,19 @@
 typedef struct turn turn_t;
 typedef status_t (*handler_fn)(turn_t *turn, const void *state, const void *request);
 
+/* Who may list actors of a kind (common.def) but operators, services and administrators, who may list all: those with
+   one of these roles, and what they may see. Zeros: nobody. */
+typedef struct listing {
+    uint32_t roles;
+    const char *field; /* only actors with one value in this field, which is indexed; NULL: all */
+    const char *value; /* that one; NULL: the key of the user who asks */
+} listing_t;
+
 typedef struct actor {
     const char *kind;
     const handler_fn *handlers; /* by index of the method in the kind's table */
     uint32_t handler_count;
+    listing_t listing;
 } actor_t;
 
 /* The handlers of kinds[index], or NULL for what no actor handles. */

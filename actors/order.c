@@ -435,4 +435,7 @@ static const handler_fn handlers[METHOD_order_COUNT] = {
     [METHOD_order_refused] = refused, [METHOD_order_expire] = expire,
 };
 
-const actor_t actor_order = {.kind = "order", .handlers = handlers, .handler_count = METHOD_order_COUNT};
+const actor_t actor_order = {.kind = "order",
+                             .handlers = handlers,
+                             .handler_count = METHOD_order_COUNT,
+                             .listing = {.roles = ROLE_USER, .field = "user"}};

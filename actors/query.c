@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A page merges one ordered range per partition, of head records or of the index rows of one value. A heap holds the
- * next candidate of each, the least key on top; the one taken is replaced by the next of its partition, and looked at:
+ * A page merges one ordered range per partition, of head records, of the index rows of one value, or of those of all
+ * values. A heap holds the next candidate of each, the first on top; the one taken is replaced by the next of its
+ * partition, and looked at:
  *
  *   partition 0:  b  f          heap: a b c  →  a is looked at, and becomes a row if it is what was asked for
  *   partition 1:  a  d          heap: b c d  →  …
@@ -19,9 +20,10 @@ static bool same_text(span_t text, const char *other) {
     return span_equal(text, span_text(other));
 }
 
-static bool read_bool(query_t *self, span_t text) {
-    self->value.boolean = same_text(text, "true");
-    return self->value.boolean || same_text(text, "false");
+static bool read_bool(const field_t *field, span_t text, query_value_t *value) {
+    (void)field;
+    value->boolean = same_text(text, "true");
+    return value->boolean || same_text(text, "false");
 }
 
 static bool read_digits(span_t text, uint64_t max, uint64_t *number) {
@@ -36,68 +38,76 @@ static bool read_digits(span_t text, uint64_t max, uint64_t *number) {
     return text.len > 0;
 }
 
-static bool read_u64(query_t *self, span_t text) {
-    return read_digits(text, UINT64_MAX, &self->value.u64);
+static bool read_u64(const field_t *field, span_t text, query_value_t *value) {
+    (void)field;
+    return read_digits(text, UINT64_MAX, &value->u64);
 }
 
-static bool read_i64(query_t *self, span_t text) {
+static bool read_i64(const field_t *field, span_t text, query_value_t *value) {
     bool negative = text.len > 0 && text.ptr[0] == '-';
     uint64_t number;
+    (void)field;
     if (!read_digits(span_of(text.ptr + negative, text.len - negative), (uint64_t)INT64_MAX + negative, &number)) {
         return false;
     }
-    self->value.i64 = (int64_t)(negative ? -number : number);
+    value->i64 = (int64_t)(negative ? -number : number);
     return true;
 }
 
-static bool read_text(query_t *self, span_t text) {
-    self->value.text = text;
+static bool read_text(const field_t *field, span_t text, query_value_t *value) {
+    (void)field;
+    value->text = text;
     return true;
 }
 
-static bool read_enum(query_t *self, span_t text) {
-    const enumeration_t *enumeration = self->field->enumeration;
+static bool read_enum(const field_t *field, span_t text, query_value_t *value) {
+    const enumeration_t *enumeration = field->enumeration;
     uint32_t i = 0;
     while (i < enumeration->count && !same_text(text, enumeration->values[i])) {
         i++;
     }
-    self->value.enumerated = i;
+    value->enumerated = i;
     return i < enumeration->count;
 }
 
 /* The same values in a stored record. */
 
-static bool is_bool(const query_t *self, const token_t *token) {
-    return token->type == TOKEN_BOOL && token->boolean == self->value.boolean;
+static bool take_bool(const field_t *field, const token_t *token, query_value_t *value) {
+    (void)field;
+    value->boolean = token->type == TOKEN_BOOL && token->boolean;
+    return token->type == TOKEN_BOOL;
 }
 
-static bool is_u64(const query_t *self, const token_t *token) {
-    return token->type == TOKEN_U64 && token->u64 == self->value.u64;
+static bool take_u64(const field_t *field, const token_t *token, query_value_t *value) {
+    (void)field;
+    value->u64 = token->u64;
+    return token->type == TOKEN_U64;
 }
 
-static bool is_i64(const query_t *self, const token_t *token) {
-    return self->value.i64 < 0 ? token->type == TOKEN_I64 && token->i64 == self->value.i64
-                               : token->type == TOKEN_U64 && token->u64 == (uint64_t)self->value.i64;
+static bool take_i64(const field_t *field, const token_t *token, query_value_t *value) {
+    bool negative = token->type == TOKEN_I64;
+    (void)field;
+    value->i64 = negative ? token->i64 : (int64_t)token->u64;
+    return negative || (token->type == TOKEN_U64 && token->u64 <= INT64_MAX);
 }
 
-static bool is_text(const query_t *self, const token_t *token) {
-    return token->type == TOKEN_TEXT && span_equal(token_span(token), self->value.text);
+static bool take_text(const field_t *field, const token_t *token, query_value_t *value) {
+    return token->type == TOKEN_TEXT && read_text(field, token_span(token), value);
 }
 
-static bool is_enum(const query_t *self, const token_t *token) {
-    return token->type == TOKEN_TEXT &&
-           same_text(token_span(token), self->field->enumeration->values[self->value.enumerated]);
+static bool take_enum(const field_t *field, const token_t *token, query_value_t *value) {
+    return token->type == TOKEN_TEXT && read_enum(field, token_span(token), value);
 }
 
-/* One row for each type that can be indexed. */
+/* One row for each type that can be indexed. False: it is no such value. */
 static const struct value_type {
-    bool (*read)(query_t *self, span_t text);                /* into value; false: it is none */
-    bool (*same)(const query_t *self, const token_t *token); /* as value */
+    bool (*read)(const field_t *field, span_t text, query_value_t *value);
+    bool (*take)(const field_t *field, const token_t *token, query_value_t *value);
     const char *text;
 } value_types[] = {
-    [FIELD_BOOL] = {read_bool, is_bool, "true or false"}, [FIELD_U64] = {read_u64, is_u64, "a whole number"},
-    [FIELD_I64] = {read_i64, is_i64, "a whole number"},   [FIELD_TIME] = {read_u64, is_u64, "a time in ms"},
-    [FIELD_TEXT] = {read_text, is_text, "text"},          [FIELD_ENUM] = {read_enum, is_enum, "one of"},
+    [FIELD_BOOL] = {read_bool, take_bool, "true or false"}, [FIELD_U64] = {read_u64, take_u64, "a whole number"},
+    [FIELD_I64] = {read_i64, take_i64, "a whole number"},   [FIELD_TIME] = {read_u64, take_u64, "a time in ms"},
+    [FIELD_TEXT] = {read_text, take_text, "text"},          [FIELD_ENUM] = {read_enum, take_enum, "one of"},
 };
 
 /* The request */
@@ -149,7 +159,10 @@ static status_t read_filter(query_t *self, const list_request_t *asked, char pro
         print_fields(self->kind, problem);
         return STATUS_INVALID;
     }
-    if (!value_types[self->field->type].read(self, asked->value)) {
+    if (self->any) {
+        return STATUS_OK;
+    }
+    if (!value_types[self->field->type].read(self->field, asked->value, &self->value)) {
         print_type(self->field, problem);
         return STATUS_INVALID;
     }
@@ -157,29 +170,85 @@ static status_t read_filter(query_t *self, const list_request_t *asked, char pro
     return STATUS_OK;
 }
 
+static void append_after(query_t *self, span_t bytes) {
+    CHECK(bytes.len <= sizeof self->after - self->after_bytes, "%zu bytes of a place", bytes.len);
+    if (bytes.len > 0) {
+        memcpy(self->after + self->after_bytes, bytes.ptr, bytes.len);
+    }
+    self->after_bytes += bytes.len;
+}
+
+/* False: what is given does not make a place. */
+static bool read_after(query_t *self, const list_request_t *asked) {
+    span_t key = FIELD_OR(list_request, asked, after, (span_t){0});
+    bool valued = FIELD_HAS(list_request, asked, after_value);
+    if (self->any ? key.len > 0 && !valued : valued) {
+        return false;
+    }
+    if (valued) {
+        append_after(self, asked->after_value);
+        append_after(self, span_of("", 1));
+    }
+    append_after(self, key);
+    return true;
+}
+
 enum { LIMIT_DEFAULT = 100 };
 
 status_t query_read(query_t *self, const kind_t *kind, const list_request_t *asked, char problem[QUERY_PROBLEM_BYTES]) {
-    bool filtered = FIELD_HAS(list_request, asked, field);
+    bool filtered = FIELD_HAS(list_request, asked, field), valued = FIELD_HAS(list_request, asked, value);
     *self = (query_t){
         .kind = kind,
-        .after = FIELD_OR(list_request, asked, after, (span_t){0}),
         .limit = FIELD_OR(list_request, asked, limit, LIMIT_DEFAULT),
         .states = FIELD_OR(list_request, asked, states, false),
+        .descending = FIELD_OR(list_request, asked, descending, false),
+        .any = filtered && !valued,
     };
-    CHECK(self->after.len <= KEY_BYTES_MAX, "%zu bytes of a key", self->after.len);
-    if (filtered != FIELD_HAS(list_request, asked, value)) {
-        snprintf(problem, QUERY_PROBLEM_BYTES, "A field and its value come together");
+    if (valued && !filtered) {
+        snprintf(problem, QUERY_PROBLEM_BYTES, "A value without its field");
+        return STATUS_INVALID;
+    }
+    if (!read_after(self, asked)) {
+        snprintf(problem, QUERY_PROBLEM_BYTES,
+                 "A page is after a value and a key where any value is asked for, else "
+                 "after a key");
         return STATUS_INVALID;
     }
     return filtered ? read_filter(self, asked, problem) : STATUS_OK;
 }
 
+/* Is it left out, or just this? */
+static bool asks_this(bool given, span_t asked, span_t text) {
+    return !given || span_equal(asked, text);
+}
+
+status_t query_narrow(list_request_t *asked, const listing_t *listing, uint32_t roles, span_t user) {
+    if ((roles & (ROLE_OPERATOR | ROLE_SERVICE | ROLE_ADMIN)) != 0) {
+        return STATUS_OK;
+    }
+    if ((listing->roles & roles) == 0) {
+        return STATUS_FORBIDDEN;
+    }
+    if (listing->field == NULL) {
+        return STATUS_OK;
+    }
+    span_t field = span_text(listing->field), value = listing->value != NULL ? span_text(listing->value) : user;
+    if (value.ptr == NULL || !asks_this(FIELD_HAS(list_request, asked, field), asked->field, field) ||
+        !asks_this(FIELD_HAS(list_request, asked, value), asked->value, value)) {
+        return STATUS_FORBIDDEN;
+    }
+    FIELD_SET(list_request, asked, field, field);
+    FIELD_SET(list_request, asked, value, value);
+    return STATUS_OK;
+}
+
 /* Candidates */
 
 typedef struct candidate {
-    span_t key;  /* of the actor */
-    span_t head; /* the cell of its head record; absent if an index row led here */
+    span_t place;
+    span_t key;   /* of the actor: the end of the place */
+    span_t value; /* of its index row, if any is asked for: the beginning */
+    span_t head;  /* the cell of its head record; absent if an index row led here */
     uint8_t partition;
 } candidate_t;
 
@@ -190,54 +259,88 @@ typedef struct merge {
     candidate_t heap[PARTITIONS];
 } merge_t;
 
+static bool comes_before(const merge_t *self, uint32_t one, uint32_t other) {
+    int order = span_compare(self->heap[one].place, self->heap[other].place);
+    return self->query->descending ? order > 0 : order < 0;
+}
+
 static void sift_down(merge_t *self, uint32_t at) {
     for (;;) {
-        uint32_t least = at;
+        uint32_t first = at;
         for (uint32_t child = 2 * at + 1; child <= 2 * at + 2 && child < self->count; child++) {
-            if (span_compare(self->heap[child].key, self->heap[least].key) < 0) {
-                least = child;
+            if (comes_before(self, child, first)) {
+                first = child;
             }
         }
-        if (least == at) {
+        if (first == at) {
             return;
         }
         candidate_t candidate = self->heap[at];
-        self->heap[at] = self->heap[least];
-        self->heap[least] = candidate;
-        at = least;
+        self->heap[at] = self->heap[first];
+        self->heap[first] = candidate;
+        at = first;
     }
 }
 
-/* The candidates of a partition begin with this, and end with their actors' keys. */
+/* The candidates of a partition begin with this, and end with their places. */
 static void candidate_prefix(const query_t *query, uint8_t partition, store_key_t *prefix) {
     span_t kind = span_text(query->kind->name), none = {0};
     if (query->field == NULL) {
         store_key_head(prefix, partition, kind, none);
+    } else if (query->any) {
+        store_key_index_field(prefix, partition, kind, span_text(query->field->name));
     } else {
         span_t value = span_of(query->row.bytes, query->row.len);
         store_key_index(prefix, partition, kind, span_text(query->field->name), value, none);
     }
 }
 
-/* The first of the partition whose key is behind `after`. False: there is none. */
+/* False: it is damage. */
+static bool candidate_split(const query_t *query, span_t place, candidate_t *candidate) {
+    size_t value = 0, key_at = 0;
+    if (query->any) {
+        const uint8_t *nul = place.len == 0 ? NULL : memchr(place.ptr, 0, place.len);
+        if (nul == NULL) {
+            return false;
+        }
+        value = (size_t)(nul - place.ptr);
+        key_at = value + 1;
+    }
+    *candidate = (candidate_t){
+        .place = place, .key = span_of(place.ptr + key_at, place.len - key_at), .value = span_of(place.ptr, value)};
+    return value <= INDEX_VALUE_BYTES_MAX && candidate->key.len >= 1 && candidate->key.len <= KEY_BYTES_MAX;
+}
+
+/* The keys of a partition that are behind a place. */
+static void range_behind(const query_t *query, const store_key_t *prefix, span_t after, store_key_t *from,
+                         store_key_t *to) {
+    store_key_t *near = query->descending ? to : from;
+    *from = *prefix;
+    store_key_after(to, prefix);
+    if (after.len > 0) { /* there is room: a place is shorter than a subkey */
+        *near = *prefix;
+        memcpy(near->bytes + near->len, after.ptr, after.len);
+        near->len += after.len;
+        if (!query->descending) {
+            near->bytes[near->len++] = 0; /* the next possible key */
+        }
+    }
+}
+
+/* The first of the partition whose place is behind `after`. False: there is none. */
 static bool candidate_read(const merge_t *self, uint8_t partition, span_t after, candidate_t *candidate) {
+    const query_t *query = self->query;
     store_key_t from, to, prefix;
     span_t key, value;
     view_walk_t walk;
-    candidate_prefix(self->query, partition, &prefix);
-    store_key_after(&to, &prefix);
-    from = prefix;
-    if (after.len > 0) { /* from the next possible key; a key is shorter than a subkey's room */
-        memcpy(from.bytes + from.len, after.ptr, after.len);
-        from.len += after.len;
-        from.bytes[from.len++] = 0;
-    }
-    view_walk_start(&walk, self->view, store_key_span(&from), store_key_span(&to));
+    candidate_prefix(query, partition, &prefix);
+    range_behind(query, &prefix, after, &from, &to);
+    (query->descending ? view_walk_start_back : view_walk_start)(&walk, self->view, store_key_span(&from),
+                                                                 store_key_span(&to));
     while (view_walk_next(&walk, &key, &value)) {
-        span_t actor = span_of(key.ptr + prefix.len, key.len - prefix.len);
-        if (actor.len >= 1 && actor.len <= KEY_BYTES_MAX) { /* else it is damage */
-            *candidate = (candidate_t){.partition = partition, .key = actor};
-            candidate->head = self->query->field == NULL ? value : (span_t){0};
+        if (candidate_split(query, span_of(key.ptr + prefix.len, key.len - prefix.len), candidate)) {
+            candidate->partition = partition;
+            candidate->head = query->field == NULL ? value : (span_t){0};
             return true;
         }
     }
@@ -245,11 +348,12 @@ static bool candidate_read(const merge_t *self, uint8_t partition, span_t after,
 }
 
 static void merge_start(merge_t *self, const query_t *query, const view_t *view, query_place_t place) {
+    span_t after = span_of(query->after, query->after_bytes);
     self->query = query;
     self->view = view;
     self->count = 0;
     for (uint32_t partition = place.shard; partition < PARTITIONS; partition += place.shards) {
-        if (candidate_read(self, (uint8_t)partition, query->after, &self->heap[self->count])) {
+        if (candidate_read(self, (uint8_t)partition, after, &self->heap[self->count])) {
             self->count++;
         }
     }
@@ -261,7 +365,7 @@ static void merge_start(merge_t *self, const query_t *query, const view_t *view,
 /* Replaces the top by the next of its partition. */
 static void merge_advance(merge_t *self) {
     candidate_t top = self->heap[0];
-    if (!candidate_read(self, top.partition, top.key, &self->heap[0])) {
+    if (!candidate_read(self, top.partition, top.place, &self->heap[0])) {
         self->heap[0] = self->heap[--self->count];
     }
     sift_down(self, 0);
@@ -294,13 +398,22 @@ static bool look_at(const merge_t *self, const candidate_t *candidate, tape_t *t
     return true;
 }
 
-/* Is this what was asked for? What is damaged may be. */
-static bool matches(const query_t *self, const look_t *look, const tape_t *tape) {
+/* Is this what was asked for? What is damaged may be. Of text, a row has the beginning only. */
+static bool matches(const query_t *self, const candidate_t *candidate, const look_t *look, const tape_t *tape) {
     if (self->field == NULL || look->damaged) {
         return true;
     }
-    uint32_t token = tape_find(tape, 0, self->field->name);
-    return token != 0 && value_types[self->field->type].same(self, &tape->tokens[token]);
+    const field_t *field = self->field;
+    uint32_t token = tape_find(tape, 0, field->name);
+    query_value_t value;
+    index_value_t row;
+    if (token == 0 || !value_types[field->type].take(field, &tape->tokens[token], &value)) {
+        return false;
+    }
+    index_value(field, &value, &row);
+    span_t asked = self->any ? candidate->value : span_of(self->row.bytes, self->row.len);
+    return span_equal(span_of(row.bytes, row.len), asked) &&
+           (self->any || field->type != FIELD_TEXT || span_equal(value.text, self->value.text));
 }
 
 /* Pages */
@@ -308,10 +421,11 @@ static bool matches(const query_t *self, const look_t *look, const tape_t *tape)
 /* What frames the rows, and a row without its state, at most; the same counted in msgpack values, and in containers
    around a state: envelope, body, items, row. */
 enum {
-    FRAME_BYTES = 64 + KEY_BYTES_MAX,
-    ROW_BYTES = KEY_BYTES_MAX + 48,
+    FRAME_BYTES = 80 + QUERY_PLACE_BYTES_MAX,
+    ROW_BYTES = 56 + QUERY_PLACE_BYTES_MAX,
     FRAME_VALUES = 64,
     ROW_VALUES = 7,
+    VALUE_VALUES = 2, /* of a row's value */
     FRAME_DEPTH = 4,
     VALUES_MAX = ELEMENTS_MAX - FRAME_VALUES,
 };
@@ -322,18 +436,22 @@ typedef struct page {
     uint32_t values;
     uint32_t looks;
     size_t look_bytes;
-    span_t through; /* the last key looked at */
+    candidate_t through; /* the last one looked at */
 } page_t;
 
-static void pack_row(const query_t *query, span_t key, const look_t *look, const tape_t *tape, bool state,
-                     pack_t *pack) {
-    pack_map(pack, state ? 4 : 3);
+static void pack_row(const query_t *query, const candidate_t *candidate, const look_t *look, const tape_t *tape,
+                     bool state, pack_t *pack) {
+    pack_map(pack, 3 + query->any + state);
     pack_cstring(pack, "key");
-    pack_text(pack, key);
+    pack_text(pack, candidate->key);
     pack_cstring(pack, "version");
     pack_u64(pack, look->damaged ? 0 : look->cell.version);
     pack_cstring(pack, "bytes");
     pack_u64(pack, look->value.len);
+    if (query->any) {
+        pack_cstring(pack, "value");
+        pack_text(pack, candidate->value);
+    }
     if (state) {
         pack_cstring(pack, "state");
         record_redact(query->kind->state, tape, 0, pack);
@@ -342,21 +460,22 @@ static void pack_row(const query_t *query, span_t key, const look_t *look, const
 
 /* Could an asker read an answer with this state? */
 static bool state_travels(const tape_t *tape) {
-    return ROW_VALUES + 1 + tape->count <= VALUES_MAX && FRAME_DEPTH + tape_depth(tape) <= DEPTH_MAX;
+    return ROW_VALUES + VALUE_VALUES + 1 + tape->count <= VALUES_MAX && FRAME_DEPTH + tape_depth(tape) <= DEPTH_MAX;
 }
 
 /* False: there is no room, and the page is as before. A row that is alone fits at least without its state. */
-static bool page_add(page_t *self, const query_t *query, span_t key, const look_t *look, const tape_t *tape) {
+static bool page_add(page_t *self, const query_t *query, const candidate_t *candidate, const look_t *look,
+                     const tape_t *tape) {
     size_t before = self->rows.len;
     bool state = query->states && !look->damaged && state_travels(tape);
-    uint32_t values = ROW_VALUES + (state ? 1 + tape->count : 0);
+    uint32_t values = ROW_VALUES + (query->any ? VALUE_VALUES : 0) + (state ? 1 + tape->count : 0);
     if (values > VALUES_MAX - self->values) {
         return false;
     }
-    pack_row(query, key, look, tape, state, &self->rows);
+    pack_row(query, candidate, look, tape, state, &self->rows);
     if (self->rows.full && self->count == 0) {
         self->rows = pack_into(self->rows.ptr, self->rows.capacity);
-        pack_row(query, key, look, tape, false, &self->rows);
+        pack_row(query, candidate, look, tape, false, &self->rows);
     }
     if (self->rows.full) {
         self->rows.len = before;
@@ -378,18 +497,18 @@ static void page_fill(page_t *self, merge_t *merge, tape_t *tape) {
         const candidate_t *top = &merge->heap[0];
         if (look_at(merge, top, tape, &look)) {
             self->look_bytes += look.value.len;
-            if (matches(merge->query, &look, tape) && !page_add(self, merge->query, top->key, &look, tape)) {
+            if (matches(merge->query, top, &look, tape) && !page_add(self, merge->query, top, &look, tape)) {
                 return;
             }
         }
         self->looks++;
-        self->through = top->key;
+        self->through = *top;
         merge_advance(merge);
     }
 }
 
-static void page_pack(const page_t *self, query_place_t place, bool more, pack_t *reply) {
-    pack_map(reply, more ? 5 : 4);
+static void page_pack(const page_t *self, const query_t *query, query_place_t place, bool more, pack_t *reply) {
+    pack_map(reply, 4 + more + (more && query->any));
     pack_cstring(reply, "shard");
     pack_u64(reply, place.shard);
     pack_cstring(reply, "shards");
@@ -401,7 +520,11 @@ static void page_pack(const page_t *self, query_place_t place, bool more, pack_t
     pack_bool(reply, more);
     if (more) {
         pack_cstring(reply, "through");
-        pack_text(reply, self->through);
+        pack_text(reply, self->through.key);
+    }
+    if (more && query->any) {
+        pack_cstring(reply, "through_value");
+        pack_text(reply, self->through.value);
     }
     CHECK(pack_ok(reply), "%zu bytes of rows in %zu", self->rows.len, reply->capacity);
 }
@@ -415,7 +538,7 @@ void query_page(const query_t *self, const view_t *view, query_place_t place, ta
     page_t page = {.rows = pack_into(bytes, room)};
     merge_start(merge, self, view, place);
     page_fill(&page, merge, tape);
-    page_pack(&page, place, merge->count > 0, reply);
+    page_pack(&page, self, place, merge->count > 0, reply);
     free(merge);
     free(bytes);
 }

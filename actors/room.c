@@ -435,4 +435,7 @@ static const handler_fn handlers[METHOD_room_COUNT] = {
     [METHOD_room_unsubscribe] = unsubscribe,
 };
 
-const actor_t actor_room = {.kind = "room", .handlers = handlers, .handler_count = METHOD_room_COUNT};
+const actor_t actor_room = {.kind = "room",
+                            .handlers = handlers,
+                            .handler_count = METHOD_room_COUNT,
+                            .listing = {.roles = ROLE_USER, .field = "visibility", .value = "public"}};

@@ -307,4 +307,7 @@ static const handler_fn handlers[METHOD_sku_COUNT] = {
     [METHOD_sku_commit] = commit,
 };
 
-const actor_t actor_sku = {.kind = "sku", .handlers = handlers, .handler_count = METHOD_sku_COUNT};
+const actor_t actor_sku = {.kind = "sku",
+                           .handlers = handlers,
+                           .handler_count = METHOD_sku_COUNT,
+                           .listing = {.roles = ROLE_GATEWAY | ROLE_USER}};

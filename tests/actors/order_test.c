@@ -135,6 +135,52 @@ Test(order, an_illegal_step_is_a_conflict_and_names_the_legal_ones) {
     assert_state("o", "PAID");
 }
 
+static const char *list(const char *user, uint32_t roles, const char *body) {
+    return fixture_list(&fixture, (call_t){.kind = "order", .body = body, .user = user, .roles = roles});
+}
+
+Test(order, a_user_lists_no_order_of_another) {
+    stock_in("a", 100, "EUR", 10);
+    call_as("ann", "of-ann", "create", LINES(LINE("a", 1)));
+    call_as("ben", "of-ben", "create", LINES(LINE("a", 1)));
+    call("order", "nobodys", "create", LINES(LINE("a", 1)));
+    static const char *const bodies[] = {NULL, "{\"states\":true}", "{\"field\":\"user\"}",
+                                         "{\"field\":\"user\",\"value\":\"ben\",\"descending\":true}"};
+    for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
+        const char *text = list("ben", ROLE_USER, bodies[i]);
+        assert_has(text, "\"key\":\"of-ben\"");
+        cr_assert(strstr(text, "ann") == NULL && strstr(text, "nobodys") == NULL, "%s", text);
+    }
+    static const char *const refused[] = {"{\"field\":\"user\",\"value\":\"ann\"}",
+                                          "{\"field\":\"state\",\"value\":\"RESERVED\"}", "{\"field\":\"state\"}"};
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+        const char *text = list("ben", ROLE_USER, refused[i]);
+        cr_assert(fixture_is(text, ERROR_TEXT("forbidden")) && strstr(text, "items") == NULL, "%s", text);
+    }
+    assert_is(list(NULL, ROLE_GATEWAY, NULL), ERROR_TEXT("forbidden"));
+}
+
+Test(order, an_administrator_lists_shows_and_ends_all_orders) {
+    uint32_t admin = ROLE_USER | ROLE_ADMIN;
+    stock_in("a", 100, "EUR", 10);
+    call_as("ann", "of-ann", "create", LINES(LINE("a", 1)));
+    call_as("ann", "to-pay", "create", LINES(LINE("a", 1)));
+    assert_has(list("ben", admin, NULL), "\"key\":\"of-ann\"");
+    assert_has(list("ben", admin, "{\"field\":\"user\",\"value\":\"ann\"}"), "\"key\":\"to-pay\"");
+    call_t asked = {.kind = "order", .key = "of-ann", .user = "ben", .roles = admin};
+    static const char *const methods[] = {"get", "history", "cancel"};
+    for (size_t i = 0; i < ARRAY_LENGTH(methods); i++) {
+        asked.method = methods[i];
+        assert_is(fixture_call(&fixture, &asked), "reply");
+    }
+    assert_state("of-ann", "CANCELLED");
+    assert_is(
+        fixture_call(
+            &fixture,
+            &(call_t){.kind = "order", .key = "to-pay", .method = "pay", .body = PAY, .user = "ben", .roles = admin}),
+        "reply");
+}
+
 Test(order, a_user_sees_and_ends_no_order_of_another) {
     stock_in("a", 100, "EUR", 10);
     assert_has(call_as("ann", "o", "create", LINES(LINE("a", 1))), "\"user\":\"ann\"");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks over things by the value of a field, page by page as an asker does it, while anybody writes between two pages:
- * records come, change, and go, batches reach the store late, and another number of shards answers. Whoever has the
- * value from the beginning to the end of a walk is met once; nobody is met who does not have it when the page is made.
+ * Walks over things by the value of a field, or in the order of its values, forward or back, page by page as an asker
+ * does it, while anybody writes between two pages: records come, change, and go, batches reach the store late, and
+ * another number of shards answers. Whoever has the value from the beginning to the end of a walk is met once; nobody
+ * is met who does not have it when the page is made; and all are met in order.
  */
 #include "actors/query.h"
 
@@ -10,7 +11,7 @@
 #include "tests/actors/thing.h"
 #include "tests/storage/random.h"
 
-enum { THINGS = 300, WALKS = 60, NAMES = 4 };
+enum { THINGS = 300, WALKS = 120, NAMES = 4 };
 
 /* Two of them have the same index rows. */
 static const char *const names[NAMES] = {"mina", "yuna",
@@ -55,8 +56,9 @@ static void create_all(random_state_t *random) {
 
 typedef struct question {
     int field; /* -1: everybody */
+    bool any;  /* value of it, in the order of values */
     size_t name, colour, count;
-    bool states;
+    bool states, descending;
     uint32_t limit;
     query_place_t place;
     char value[100];
@@ -64,10 +66,10 @@ typedef struct question {
 
 static bool is_asked_for(const question_t *self, const model_t *model) {
     const thing_t *thing = &model->thing;
-    return model->there &&
-           (self->field == -1 || (self->field == THING_NAME && span_equal(thing->name, span_text(names[self->name]))) ||
-            (self->field == THING_COLOUR && thing->colour == self->colour) ||
-            (self->field == THING_COUNT && thing->count == self->count));
+    return model->there && (self->field == -1 || self->any ||
+                            (self->field == THING_NAME && span_equal(thing->name, span_text(names[self->name]))) ||
+                            (self->field == THING_COLOUR && thing->colour == self->colour) ||
+                            (self->field == THING_COUNT && thing->count == self->count));
 }
 
 static question_t random_question(random_state_t *random) {
@@ -77,9 +79,11 @@ static question_t random_question(random_state_t *random) {
         .name = random_below(random, NAMES),
         .colour = random_below(random, 2),
         .count = random_below(random, 3),
+        .descending = random_below(random, 2) == 0,
         .states = random_below(random, 2) == 0,
         .limit = 1 + (uint32_t)random_below(random, 40),
     };
+    self.any = self.field >= 0 && random_below(random, 3) == 0;
     if (self.field == THING_NAME) {
         snprintf(self.value, sizeof self.value, "%s", names[self.name]);
     } else if (self.field == THING_COLOUR) {
@@ -90,7 +94,7 @@ static question_t random_question(random_state_t *random) {
     return self;
 }
 
-static void ask_shard(const question_t *question, query_place_t place, const char *after, size_t room, page_t *page) {
+static void ask_shard(const question_t *question, query_place_t place, const row_t *after, size_t room, page_t *page) {
     static uint8_t bytes[KIB(128)];
     static token_t tokens[ELEMENTS_MAX];
     tape_t tape = {.tokens = tokens, .capacity = ELEMENTS_MAX};
@@ -98,12 +102,18 @@ static void ask_shard(const question_t *question, query_place_t place, const cha
     list_request_t asked = {0};
     query_t query;
     char problem[QUERY_PROBLEM_BYTES];
-    FIELD_SET(list_request, &asked, after, span_text(after));
+    FIELD_SET(list_request, &asked, after, span_text(after->key));
+    FIELD_SET(list_request, &asked, descending, question->descending);
     FIELD_SET(list_request, &asked, limit, question->limit);
     FIELD_SET(list_request, &asked, states, question->states);
     if (question->field >= 0) {
         FIELD_SET(list_request, &asked, field, span_text(thing_fields[question->field].name));
+    }
+    if (question->field >= 0 && !question->any) {
         FIELD_SET(list_request, &asked, value, span_text(question->value));
+    }
+    if (question->any && after->key[0] != 0) {
+        FIELD_SET(list_request, &asked, after_value, span_text(after->value));
     }
     cr_assert_eq(query_read(&query, &kind_thing, &asked, problem), STATUS_OK);
     query_page(&query, &fixture.view, place, &tape, &pack);
@@ -123,18 +133,26 @@ static model_t *model_of(const char *key) {
 
 static void meet(const question_t *question, const row_t *row) {
     model_t *model = model_of(row->key);
-    cr_assert_not(model->met, "%s again", row->key);
+    cr_assert(!model->met || (question->any && !model->stayed), "%s again", row->key);
     model->met = true;
     cr_assert(is_asked_for(question, model), "%s has not the value", row->key);
     cr_assert_eq(row->version, model->version);
     cr_assert_eq(row->state[0] == '{', question->states);
 }
 
+/* Both have one. */
+static bool same_value(const question_t *question, const model_t *one, const model_t *other) {
+    const thing_t *a = &one->thing, *b = &other->thing;
+    return question->field == THING_NAME     ? span_equal(a->name, b->name)
+           : question->field == THING_COLOUR ? a->colour == b->colour
+                                             : a->count == b->count;
+}
+
 static void disturb(random_state_t *random, const question_t *question) {
     for (size_t i = random_below(random, 30); i > 0; i--) {
-        model_t *model = &models[random_below(random, THINGS)];
+        model_t *model = &models[random_below(random, THINGS)], before = *model;
         write_random(random, model);
-        model->stayed &= is_asked_for(question, model);
+        model->stayed &= is_asked_for(question, model) && (!question->any || same_value(question, &before, model));
     }
     switch (random_below(random, 4)) {
     case 0:
@@ -157,8 +175,9 @@ static void disturb(random_state_t *random, const question_t *question) {
 
 static void walk(random_state_t *random) {
     static page_t page;
-    char after[KEY_BYTES_MAX + 1] = "";
+    row_t after = {0}, last = {0};
     question_t question = random_question(random);
+    page_descending = question.descending;
     for (uint32_t i = 0; i < THINGS; i++) {
         models[i].stayed = is_asked_for(&question, &models[i]);
         models[i].met = false;
@@ -168,11 +187,14 @@ static void walk(random_state_t *random) {
         page = (page_t){0};
         for (uint16_t shard = 0; shard < shards; shard++) {
             query_place_t place = {.shard = shard, .shards = shards};
-            ask_shard(&question, place, after, KIB(1) + random_below(random, KIB(8)), &page);
+            ask_shard(&question, place, &after, KIB(1) + random_below(random, KIB(8)), &page);
         }
-        page_finish(&page, question.limit, after);
+        page_finish(&page, question.limit, &after);
         for (uint32_t i = 0; i < page.count; i++) {
-            meet(&question, &page.rows[i]);
+            cr_assert(last.key[0] == 0 || page_row_order(&last, &page.rows[i]) < 0, "%s behind %s", page.rows[i].key,
+                      last.key);
+            last = page.rows[i];
+            meet(&question, &last);
         }
         disturb(random, &question);
     } while (page.more);

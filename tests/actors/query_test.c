@@ -74,6 +74,42 @@ static void assert_list(const char *after, uint64_t limit, const char *keys, boo
     cr_assert_eq(page.more, more, "after %s", after);
 }
 
+static void assert_back(const char *after, const char *keys) {
+    static page_t page;
+    char text[256] = "";
+    size_t len = 0;
+    list_request_t asked = {0};
+    FIELD_SET(list_request, &asked, after, span_text(after));
+    FIELD_SET(list_request, &asked, descending, true);
+    page = (page_t){0};
+    ask(&kinds[KIND_user], &asked, alone, KIB(128), &page);
+    for (uint32_t i = 0; i < page.count; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s ", page.rows[i].key);
+    }
+    cr_assert_str_eq(text, keys, "%s before %s", text, after);
+}
+
+Test(query, the_last_come_first_if_that_is_asked_for, .init = open_view, .fini = close_view) {
+    store_key_t other;
+    put_head("user", "a", 1);
+    put_head("user", "aa", 1);
+    put_head("user", "b", 1);
+    put_head("user-x", "c", 1);
+    put_head("use", "d", 1);
+    put_head("user", "deleted", 1);
+    view_fixture_apply(&fixture);
+    delete_head("deleted");
+    put_head("user", "B", 1);
+    store_key_sub(&other, 3, span_text("user"), span_text("d"), span_text("e"));
+    writer_put(&fixture.writer, store_key_span(&other), span_text("value"));
+    assert_back("", "b aa a B ");
+    assert_back("b", "aa a B ");
+    assert_back("aaa", "aa a B ");
+    assert_back("aa", "a B ");
+    assert_back("B", "");
+    assert_back("zzz", "b aa a B ");
+}
+
 Test(query, other_keys_are_not_listed, .init = open_view, .fini = close_view) {
     store_key_t other;
     put_head("user", "a", 1);
@@ -213,12 +249,137 @@ Test(query, a_secret_cannot_be_guessed_by_asking_for_it) {
     assert_refused(&kind, &asked, "Actors of safe are not found by any field");
 }
 
-Test(query, a_field_or_a_value_alone_is_refused) {
+Test(query, a_value_without_its_field_is_refused) {
     list_request_t asked = with_value("name", "x");
-    asked.present = FIELD_BIT(list_request, field);
-    assert_refused(&kind_thing, &asked, "A field and its value come together");
     asked.present = FIELD_BIT(list_request, value);
-    assert_refused(&kind_thing, &asked, "A field and its value come together");
+    assert_refused(&kind_thing, &asked, "A value without its field");
+}
+
+Test(query, half_a_place_is_none) {
+    static const char sentence[] = "A page is after a value and a key where any value is asked for, else after a key";
+    list_request_t asked = with_value("name", "x");
+    FIELD_SET(list_request, &asked, after_value, span_text("m"));
+    assert_refused(&kind_thing, &asked, sentence);
+    asked.present = FIELD_BIT(list_request, after_value);
+    assert_refused(&kind_thing, &asked, sentence);
+    asked.present = FIELD_BIT(list_request, field) | FIELD_BIT(list_request, after);
+    asked.after = span_text("a");
+    assert_refused(&kind_thing, &asked, sentence);
+}
+
+/* In the order of the field's values; "" if the page begins with the first. */
+static void assert_by_value(const char *field, const char *after_value, const char *after, bool descending,
+                            const char *keys) {
+    static page_t page;
+    char text[256] = "";
+    size_t len = 0;
+    list_request_t asked = {0};
+    FIELD_SET(list_request, &asked, field, span_text(field));
+    FIELD_SET(list_request, &asked, descending, descending);
+    if (after_value[0] != 0) {
+        FIELD_SET(list_request, &asked, after_value, span_text(after_value));
+        FIELD_SET(list_request, &asked, after, span_text(after));
+    }
+    page = (page_t){0};
+    ask(&kind_thing, &asked, alone, KIB(128), &page);
+    page_descending = descending;
+    row_t next;
+    page_finish(&page, PAGE_ROWS_MAX, &next);
+    for (uint32_t i = 0; i < page.count; i++) {
+        const row_t *row = &page.rows[i];
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s=%s ", row->value, row->key);
+    }
+    cr_assert_str_eq(text, keys, "%s", text);
+}
+
+Test(query, with_any_value_the_order_is_that_of_values_and_then_of_keys, .init = open_view, .fini = close_view) {
+    make("c", thing_named("ann"));
+    make("a", thing_named("bea"));
+    make("d", thing_named("a"));
+    view_fixture_apply(&fixture);
+    make("b", thing_named("ann"));
+    make("e", thing_named("ann!"));
+    assert_by_value("name", "", "", false, "a=d ann=b ann=c ann!=e bea=a ");
+    assert_by_value("name", "", "", true, "bea=a ann!=e ann=c ann=b a=d ");
+    assert_by_value("name", "ann", "b", false, "ann=c ann!=e bea=a ");
+    assert_by_value("name", "ann", "c", true, "ann=b a=d ");
+    assert_by_value("name", "ann", "~", false, "ann!=e bea=a "); /* behind all keys */
+    assert_by_value("name", "ann", "", false, "ann=b ann=c ann!=e bea=a ");
+    assert_by_value("name", "am", "x", false, "ann=b ann=c ann!=e bea=a ");
+    assert_by_value("colour", "", "", false, "RED=a RED=b RED=c RED=d RED=e ");
+}
+
+Test(query, with_any_value_who_has_none_is_not_met, .init = open_view, .fini = close_view) {
+    thing_t counted = thing_named("ann");
+    counted.present |= thing_bit(THING_COUNT);
+    counted.count = 26;
+    make("a", counted);
+    make("b", thing_named("bea"));
+    assert_by_value("count", "", "", false, "000000000000001a=a ");
+}
+
+Test(query, a_row_that_is_not_what_its_record_says_leads_to_nobody, .init = open_view, .fini = close_view) {
+    thing_t ann = thing_named("ann"), bea = thing_named("bea");
+    make("a", ann);
+    thing_update_rows(&fixture, "a", NULL, &bea); /* one too many */
+    assert_by_value("name", "", "", false, "ann=a ");
+    assert_found("name", "bea", "");
+}
+
+/* What a kind lets others see. */
+
+static status_t narrow(list_request_t *asked, const listing_t *listing, uint32_t roles, const char *user) {
+    return query_narrow(asked, listing, roles, user == NULL ? (span_t){0} : span_text(user));
+}
+
+static const listing_t of_nobody = {0}, of_own = {.roles = ROLE_USER, .field = "name"},
+                       of_red = {.roles = ROLE_USER, .field = "colour", .value = "RED"},
+                       of_all = {.roles = ROLE_USER | ROLE_GATEWAY};
+
+Test(query, who_may_not_list_a_kind_is_refused) {
+    list_request_t asked = {0};
+    cr_assert_eq(narrow(&asked, &of_nobody, ROLE_USER, "ann"), STATUS_FORBIDDEN);
+    cr_assert_eq(narrow(&asked, &of_nobody, ROLE_GATEWAY, NULL), STATUS_FORBIDDEN);
+    cr_assert_eq(narrow(&asked, &of_own, ROLE_GATEWAY, NULL), STATUS_FORBIDDEN);
+    cr_assert_eq(narrow(&asked, &of_own, ROLE_USER, NULL), STATUS_FORBIDDEN, "nobody has nothing");
+    cr_assert_eq(asked.present, 0);
+}
+
+Test(query, who_asks_for_more_than_is_theirs_is_refused) {
+    list_request_t asked = with_value("name", "bea");
+    cr_assert_eq(narrow(&asked, &of_own, ROLE_USER, "ann"), STATUS_FORBIDDEN);
+    asked = with_value("colour", "ann");
+    cr_assert_eq(narrow(&asked, &of_own, ROLE_USER, "ann"), STATUS_FORBIDDEN);
+    asked = with_value("colour", "BLUE");
+    cr_assert_eq(narrow(&asked, &of_red, ROLE_USER, "ann"), STATUS_FORBIDDEN);
+    asked = with_value("name", "ann");
+    cr_assert_eq(narrow(&asked, &of_red, ROLE_USER, "ann"), STATUS_FORBIDDEN);
+}
+
+static void assert_narrowed(list_request_t asked, const listing_t *listing, const char *field, const char *value) {
+    FIXTURE_OK(narrow(&asked, listing, ROLE_USER, "ann"));
+    cr_assert(FIELD_HAS(list_request, &asked, field) && span_equal(asked.field, span_text(field)));
+    cr_assert(FIELD_HAS(list_request, &asked, value) && span_equal(asked.value, span_text(value)));
+}
+
+Test(query, who_asks_for_all_or_for_theirs_gets_theirs) {
+    list_request_t any = with_value("name", "");
+    any.present = FIELD_BIT(list_request, field);
+    assert_narrowed((list_request_t){0}, &of_own, "name", "ann");
+    assert_narrowed(with_value("name", "ann"), &of_own, "name", "ann");
+    assert_narrowed(any, &of_own, "name", "ann");
+    assert_narrowed((list_request_t){0}, &of_red, "colour", "RED");
+    assert_narrowed(with_value("name", "bea"), &of_all, "name", "bea");
+}
+
+Test(query, who_may_see_everything_is_not_narrowed) {
+    static const uint32_t roles[] = {ROLE_OPERATOR, ROLE_SERVICE, ROLE_USER | ROLE_ADMIN};
+    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++) {
+        list_request_t asked = {0};
+        FIXTURE_OK(narrow(&asked, &of_nobody, roles[i], "ann"));
+        FIXTURE_OK(narrow(&asked, &of_own, roles[i], "ann"));
+        cr_assert_eq(asked.present, 0);
+    }
 }
 
 Test(query, what_is_no_value_of_the_field_is_refused) {
@@ -345,7 +506,8 @@ Test(query, a_damaged_record_has_no_state_and_no_version, .init = open_view, .fi
 
 Test(query, states_that_do_not_fit_are_left_for_the_next_page, .init = open_view, .fini = close_view) {
     static page_t page;
-    char key[24], after[KEY_BYTES_MAX + 1] = "";
+    char key[24];
+    row_t after = {0};
     char *note = calloc(1, 8001);
     memset(note, 'n', 8000);
     thing_t thing = thing_named("mina");
@@ -359,13 +521,13 @@ Test(query, states_that_do_not_fit_are_left_for_the_next_page, .init = open_view
     do {
         list_request_t asked = with_value("colour", "RED");
         FIELD_SET(list_request, &asked, states, true);
-        FIELD_SET(list_request, &asked, after, span_text(after));
+        FIELD_SET(list_request, &asked, after, span_text(after.key));
         page = (page_t){0};
         ask(&kind_thing, &asked, alone, KIB(64), &page);
         cr_assert(page.count > 0 && page.rows[page.count - 1].state[0] == '{');
         count += page.count;
         pages++;
-        page_finish(&page, PAGE_ROWS_MAX, after);
+        page_finish(&page, PAGE_ROWS_MAX, &after);
     } while (page.more);
     cr_assert_eq(count, 40);
     cr_assert(pages == 5, "%u", pages);
@@ -434,7 +596,8 @@ Test(query, a_state_that_is_too_deep_for_an_answer_is_left_out, .init = open_vie
 /* The same text up to where rows are cut, so that one question leads to all of them. */
 Test(query, a_page_looks_at_so_many_and_says_how_far_it_came, .init = open_view, .fini = close_view) {
     static page_t page;
-    char text[INDEX_VALUE_BYTES_MAX + 24], key[24], after[KEY_BYTES_MAX + 1] = "";
+    char text[INDEX_VALUE_BYTES_MAX + 24], key[24];
+    row_t after = {0};
     uint32_t others = 2 * QUERY_LOOKS_MAX + 100, pages = 0, found = 0;
     memset(text, 'm', sizeof text);
     for (uint32_t i = 0; i < others; i++) {
@@ -448,10 +611,10 @@ Test(query, a_page_looks_at_so_many_and_says_how_far_it_came, .init = open_view,
     snprintf(text + INDEX_VALUE_BYTES_MAX, 24, "%u", others - 1);
     do {
         list_request_t asked = with_value("name", text);
-        FIELD_SET(list_request, &asked, after, span_text(after));
+        FIELD_SET(list_request, &asked, after, span_text(after.key));
         page = (page_t){0};
         ask(&kind_thing, &asked, alone, KIB(64), &page);
-        page_finish(&page, 100, after);
+        page_finish(&page, 100, &after);
         found += page.count;
         pages++;
     } while (page.more);
@@ -493,7 +656,8 @@ static void list_shards(const char *after, uint32_t limit, page_t *page) {
     char body[KEY_BYTES_MAX + 64];
     size_t consumed;
     *page = (page_t){0};
-    snprintf(body, sizeof body, "{\"after\":\"%s\",\"limit\":%u}", after, limit);
+    snprintf(body, sizeof body, "{\"after\":\"%s\",\"limit\":%u,\"descending\":%s}", after, limit,
+             page_descending ? "true" : "false");
     for (uint16_t shard = 0; shard < shards.options.count; shard++) {
         uint64_t ticket = fixture_send_to(&shards, shard, &(call_t){.method = "list", .body = body});
         envelope_t envelope;
@@ -505,8 +669,8 @@ static void list_shards(const char *after, uint32_t limit, page_t *page) {
         page_add_reply(page, map);
         cr_assert_leq(page->count - before, limit);
     }
-    char next[KEY_BYTES_MAX + 1];
-    page_finish(page, limit, next);
+    row_t next;
+    page_finish(page, limit, &next);
 }
 
 /* What may happen between two pages. */
@@ -547,7 +711,9 @@ static void list_all(random_state_t *random, char (*keys)[40], uint32_t count, u
     do {
         list_shards(after, limit, &page);
         for (uint32_t i = 0; i < page.count; i++) {
-            cr_assert(strcmp(after, page.rows[i].key) < 0, "%s behind %s", page.rows[i].key, after);
+            int order = strcmp(after, page.rows[i].key);
+            cr_assert(after[0] == 0 || (page_descending ? order > 0 : order < 0), "%s behind %s", page.rows[i].key,
+                      after);
             snprintf(after, sizeof after, "%s", page.rows[i].key);
         }
         mark_seen(&page, keys, count, seen);
@@ -567,6 +733,9 @@ Test(query, no_actor_is_skipped_or_repeated_while_others_write, .fini = close_sh
     list_all(&random, keys, 400, 100);
     list_all(&random, keys, 400, 7);
     list_all(&random, keys, 400, 33);
+    page_descending = true;
+    list_all(&random, keys, 400, 100);
+    list_all(&random, keys, 400, 7);
 }
 
 Test(query, listing_brings_nobody_into_memory, .fini = close_shards) {

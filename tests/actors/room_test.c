@@ -64,6 +64,20 @@ static void assert_dense(const char *text, uint64_t first, uint64_t last) {
 
 /* What must not happen. */
 
+Test(room, a_user_lists_public_rooms_only) {
+    fixture_call(&fixture,
+                 &(call_t){.kind = "room", .key = "open", .method = "create", .body = ROOM_PUBLIC, .user = "juno"});
+    create(ROOM_PRIVATE);
+    call_t asked = {.kind = "room", .user = "mina"};
+    const char *text = fixture_list(&fixture, asked);
+    room_assert_has(text, "\"key\":\"open\"");
+    room_assert_has_not(text, "r1");
+    asked.body = "{\"field\":\"visibility\",\"value\":\"private\"}";
+    ASSERT_ERROR(fixture_list(&fixture, asked), "forbidden");
+    asked.user = NULL;
+    room_assert_has(fixture_list(&fixture, asked), "r1");
+}
+
 Test(room, who_is_not_in_a_room_cannot_post) {
     create(ROOM_PUBLIC);
     uint64_t records = fixture.records;

@@ -48,6 +48,20 @@ static void create(int64_t stock) {
     }
 }
 
+static const char *list(const char *user, const char *body) {
+    uint32_t roles = user == NULL ? ROLE_GATEWAY : ROLE_USER;
+    return fixture_list(&fixture, (call_t){.kind = "sku", .body = body, .user = user, .roles = roles});
+}
+
+Test(sku, everybody_lists_them_in_the_order_of_their_products) {
+    create(5);
+    const char *row = "\"value\":\"shirt\",\"state\":{\"product\":\"shirt\",\"name\":\"Shirt, red\"";
+    assert_has(list("mina", "{\"field\":\"product\",\"states\":true}"), row);
+    assert_has(list(NULL, "{\"field\":\"product\",\"states\":true}"), row);
+    assert_has(list("mina", "{\"field\":\"product\",\"value\":\"shirt\"}"), "\"key\":\"s1\"");
+    cr_assert_null(strstr(list("mina", "{\"field\":\"product\",\"after_value\":\"shirt\",\"after\":\"~\"}"), "s1"));
+}
+
 /* A message as an order sends it. */
 static void tell(const char *method, const char *order, uint64_t quantity) {
     char body[300];

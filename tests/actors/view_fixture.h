@@ -84,6 +84,9 @@ static inline void view_fixture_apply_one(view_fixture_t *self) {
 }
 
 static inline void view_fixture_apply(view_fixture_t *self) {
+    if (self->closed_count == VIEW_FIXTURE_CLOSED_MAX) {
+        view_fixture_apply_one(self);
+    }
     view_fixture_close_batch(self);
     while (self->closed_count > 0) {
         view_fixture_apply_one(self);

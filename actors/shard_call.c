@@ -90,14 +90,14 @@ static void answer_failure(shard_t *self, const request_t *request, status_t sta
 static void handle_list(shard_t *self, const request_t *request) {
     void *asked;
     turn_t *turn = &self->turn;
-    status_t status = shard_decode(self, request, &asked);
-    if (status != STATUS_OK) {
-        answer_failure(self, request, status);
     const actor_t *actor = self->options.actor_of(request->kind);
-        return;
+    status_t status = shard_decode(self, request, &asked);
     if (status == STATUS_OK) {
         status = query_narrow(asked, &actor->listing, request->roles, request->subject);
     }
+    if (status != STATUS_OK) {
+        answer_failure(self, request, status);
+        return;
     }
     pack_t pack = pack_into(turn_alloc(turn, LIST_BYTES_MAX), LIST_BYTES_MAX);
     query_t query;

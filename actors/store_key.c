@@ -107,6 +107,10 @@ void store_key_index_field(store_key_t *self, uint8_t partition, span_t kind, sp
     begin(self, partition, 'i');
     append_part(self, kind);
     append_part(self, field);
+}
+
+void store_key_index(store_key_t *self, uint8_t partition, span_t kind, span_t field, span_t value, span_t key) {
+    store_key_index_field(self, partition, kind, field);
     append_part(self, value);
     append(self, key);
 }
@@ -115,10 +119,6 @@ void store_key_class(store_key_t *self, uint8_t partition, uint8_t class) {
     begin(self, partition, class);
 }
 
-}
-
-void store_key_index(store_key_t *self, uint8_t partition, span_t kind, span_t field, span_t value, span_t key) {
-    store_key_index_field(self, partition, kind, field);
 void store_key_after(store_key_t *self, const store_key_t *prefix) {
     *self = *prefix;
     while (self->len > 0 && self->bytes[self->len - 1] == 0xff) {

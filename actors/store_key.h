@@ -50,12 +50,12 @@ void store_key_timer_name(store_key_t *self, uint8_t partition, span_t kind, spa
 void store_key_dead_letter(store_key_t *self, uint8_t partition, uint64_t when_ms, uint32_t serial);
 /* value has no NUL, and at most INDEX_VALUE_BYTES_MAX. */
 void store_key_index(store_key_t *self, uint8_t partition, span_t kind, span_t field, span_t value, span_t key);
+/* The rows of all values of a field begin with this. */
+void store_key_index_field(store_key_t *self, uint8_t partition, span_t kind, span_t field);
 /* All keys of a class of a partition begin with this. */
 void store_key_class(store_key_t *self, uint8_t partition, uint8_t class);
 /* The first key behind all that begin with these bytes: for the end of a range. CHECKs that there is one. */
 void store_key_after(store_key_t *self, const store_key_t *prefix);
-/* The rows of all values of a field begin with this. */
-void store_key_index_field(store_key_t *self, uint8_t partition, span_t kind, span_t field);
 
 /* Parts of a key that was read back. */
 span_t store_key_actor_key(span_t head); /* of a head record */

@@ -630,6 +630,20 @@ static inline const char *fixture_call(fixture_t *self, const call_t *call) {
     return fixture_outcome(self, ticket);
 }
 
+/* What all shards answer to `list`, one behind the other. */
+static inline const char *fixture_list(fixture_t *self, call_t call) {
+    static char text[KIB(64)];
+    size_t len = 0;
+    call.method = "list";
+    for (uint16_t shard = 0; shard < self->options.count; shard++) {
+        uint64_t ticket = fixture_send_to(self, shard, &call);
+        fixture_run(self);
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s ", fixture_outcome(self, ticket));
+        cr_assert_lt(len, sizeof text);
+    }
+    return text;
+}
+
 static inline bool fixture_is(const char *text, const char *begin) {
     return strncmp(text, begin, strlen(begin)) == 0;
 }
@@ -646,17 +660,3 @@ static inline uint64_t fixture_memtable_bytes(fixture_t *self) {
 #define ERROR_TEXT(code) "error {\"code\":\"" code "\""
 
 #endif
-/* What all shards answer to `list`, one behind the other. */
-static inline const char *fixture_list(fixture_t *self, call_t call) {
-    static char text[KIB(64)];
-    size_t len = 0;
-    call.method = "list";
-    for (uint16_t shard = 0; shard < self->options.count; shard++) {
-        uint64_t ticket = fixture_send_to(self, shard, &call);
-        fixture_run(self);
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s ", fixture_outcome(self, ticket));
-        cr_assert_lt(len, sizeof text);
-    }
-    return text;
-}
-

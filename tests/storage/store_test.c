@@ -126,14 +126,14 @@ static void raw_close(raw_t *raw) {
     mdb_env_close(raw->env);
 }
 
-static void raw_put(raw_t *raw, const char *key, void *value, size_t bytes) {
-    MDB_val key_val = {.mv_size = strlen(key), .mv_data = (void *)key};
-    MDB_val value_val = {.mv_size = bytes, .mv_data = value};
+static void raw_put(raw_t *raw, span_t key, const void *value, size_t bytes) {
+    MDB_val key_val = {.mv_size = key.len, .mv_data = (void *)key.ptr};
+    MDB_val value_val = {.mv_size = bytes, .mv_data = (void *)value};
     cr_assert_eq(mdb_put(raw->txn, raw->dbi, &key_val, &value_val, 0), 0);
 }
 
-static void raw_delete(raw_t *raw, const char *key) {
-    MDB_val key_val = {.mv_size = strlen(key), .mv_data = (void *)key};
+static void raw_delete(raw_t *raw, span_t key) {
+    MDB_val key_val = {.mv_size = key.len, .mv_data = (void *)key.ptr};
     cr_assert_eq(mdb_del(raw->txn, raw->dbi, &key_val, NULL), 0);
 }
 
@@ -257,14 +257,14 @@ Test(store, a_damaged_state_row_refuses_to_open) {
     size_t bytes = value.mv_size;
     memcpy(row, value.mv_data, bytes);
     row[24] ^= 1; /* in the position */
-    raw_put(&raw, "store", row, bytes);
+    raw_put(&raw, span_text("store"), row, bytes);
     raw_close(&raw);
     assert_refuses_to_open("damaged");
 }
 
 Test(store, a_short_state_row_refuses_to_open) {
     raw_t raw = raw_open("meta");
-    raw_put(&raw, "store", "abc", 3);
+    raw_put(&raw, span_text("store"), "abc", 3);
     raw_close(&raw);
     assert_refuses_to_open("damaged");
 }
@@ -272,7 +272,7 @@ Test(store, a_short_state_row_refuses_to_open) {
 Test(store, records_without_a_state_row_refuse_to_open) {
     commit_text("key", "value");
     raw_t raw = raw_open("meta");
-    raw_delete(&raw, "store");
+    raw_delete(&raw, span_text("store"));
     raw_close(&raw);
     assert_refuses_to_open("gone");
 }
@@ -303,8 +303,7 @@ Test(store, counts_detect_a_key_removed_behind_its_back) {
     commit();
     assert_counts_agree();
     raw_t raw = raw_open("data");
-    MDB_val key = {.mv_size = 8, .mv_data = "pckind\0b"};
-    cr_assert_eq(mdb_del(raw.txn, raw.dbi, &key, NULL), 0);
+    raw_delete(&raw, span_of("pckind\0b", 8));
     raw_close(&raw);
     open_store(MAP_BYTES);
     difference_t difference;
@@ -318,7 +317,7 @@ Test(store, counts_detect_a_key_removed_behind_its_back) {
 Test(store, counts_detect_a_key_put_in_the_place_of_another) {
     commit_text("pcreal", "1");
     raw_t raw = raw_open("data");
-    raw_put(&raw, "pcfake", "1", 1);
+    raw_put(&raw, span_text("pcfake"), "1", 1);
     raw_close(&raw);
     open_store(MAP_BYTES);
     difference_t difference;
@@ -326,7 +325,7 @@ Test(store, counts_detect_a_key_put_in_the_place_of_another) {
     cr_assert_eq(memcmp(difference.prefix, "pcfake", 6), 0);
     cr_assert_eq(difference.counted, 0);
     raw = raw_open("data");
-    raw_delete(&raw, "pcreal");
+    raw_delete(&raw, span_text("pcreal"));
     raw_close(&raw);
     open_store(MAP_BYTES);
     cr_assert_eq(verify(&difference), 2);
@@ -339,9 +338,8 @@ Test(store, counts_detect_a_swap_that_keeps_the_number) {
     put(span_of("pck\0a", 5), span_text("1"));
     commit();
     raw_t raw = raw_open("data");
-    MDB_val a = {.mv_size = 5, .mv_data = "pck\0a"}, b = {.mv_size = 5, .mv_data = "pck\0b"}, value = {.mv_size = 0};
-    cr_assert_eq(mdb_del(raw.txn, raw.dbi, &a, NULL), 0);
-    cr_assert_eq(mdb_put(raw.txn, raw.dbi, &b, &value, 0), 0);
+    raw_delete(&raw, span_of("pck\0a", 5));
+    raw_put(&raw, span_of("pck\0b", 5), NULL, 0);
     raw_close(&raw);
     open_store(MAP_BYTES);
     difference_t difference;
@@ -397,10 +395,9 @@ static void put_prefixes(int prefixes, int keys) {
 Test(store, a_key_that_vanished_is_found_in_slices_of_any_size) {
     put_prefixes(5, 3);
     raw_t raw = raw_open("data");
-    MDB_val key = {.mv_size = 8,
-                   .mv_data = "pck3\0"
-                              "001"};
-    cr_assert_eq(mdb_del(raw.txn, raw.dbi, &key, NULL), 0);
+    raw_delete(&raw, span_of("pck3\0"
+                             "001",
+                             8));
     raw_close(&raw);
     open_store(MAP_BYTES);
     for (uint64_t keys_max = 3; keys_max < 25; keys_max++) {
@@ -432,8 +429,7 @@ Test(store, more_keys_than_were_counted_end_a_slice_too) {
     raw_t raw = raw_open("data");
     for (char last = 'a'; last < 'z'; last++) {
         char key[6] = {'p', 'c', 'k', '0', 0, last};
-        MDB_val name = {.mv_size = sizeof(key), .mv_data = key}, value = {.mv_size = 0};
-        cr_assert_eq(mdb_put(raw.txn, raw.dbi, &name, &value, 0), 0);
+        raw_put(&raw, span_of(key, sizeof key), NULL, 0);
     }
     raw_close(&raw);
     open_store(MAP_BYTES);
@@ -450,14 +446,13 @@ Test(store, a_wrong_count_of_a_key_without_nul_hides_no_other) {
     put_prefixes(2, 2);
     raw_t raw = raw_open("count");
     uint8_t row[16] = {100};
-    raw_put(&raw, "pck", row, sizeof(row));
+    raw_put(&raw, span_text("pck"), row, sizeof(row));
     raw_close(&raw);
     raw = raw_open("data");
-    raw_delete(&raw, "pck"); /* no key ends here, and others begin so */
-    MDB_val key = {.mv_size = 8,
-                   .mv_data = "pck0\0"
-                              "001"};
-    cr_assert_eq(mdb_del(raw.txn, raw.dbi, &key, NULL), 0);
+    raw_delete(&raw, span_text("pck")); /* no key ends here, and others begin so */
+    raw_delete(&raw, span_of("pck0\0"
+                             "001",
+                             8));
     raw_close(&raw);
     open_store(MAP_BYTES);
     slices_t slices = verify_slices("", NULL, 50);
@@ -468,10 +463,9 @@ Test(store, a_wrong_count_of_a_key_without_nul_hides_no_other) {
 Test(store, a_range_ends_where_it_is_told) {
     put_prefixes(3, 2);
     raw_t raw = raw_open("data");
-    MDB_val key = {.mv_size = 8,
-                   .mv_data = "pck2\0"
-                              "001"};
-    cr_assert_eq(mdb_del(raw.txn, raw.dbi, &key, NULL), 0);
+    raw_delete(&raw, span_of("pck2\0"
+                             "001",
+                             8));
     raw_close(&raw);
     open_store(MAP_BYTES);
     cr_assert_eq(verify_slices("", "pck2", 100).differing, 0);

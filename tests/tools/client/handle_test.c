@@ -5,11 +5,6 @@
  */
 #include "tests/tools/client/live_fixture.h"
 
-/* Submits request `index` of the test for this doran_t. */
-static void call_for(doran_t *client, uint32_t index, uint32_t timeout_ms) {
-    submit(client, index, timeout_ms);
-}
-
 static const fake_request_t *last_request(const rooms_t *rooms) {
     return &rooms->server->requests[rooms->server->count - 1];
 }
@@ -35,9 +30,9 @@ Test(handle, each_request_carries_the_handle_of_its_own_user) {
     user_start(&ada, client);
     user_start(&bob, ada.client); /* of the same connection all the same */
     for (uint32_t i = 0; i < 30; i += 3) {
-        call_for(client, i, 0);
-        call_for(ada.client, i + 1, 0);
-        call_for(bob.client, i + 2, 0);
+        submit(client, i, 0);
+        submit(ada.client, i + 1, 0);
+        submit(bob.client, i + 2, 0);
     }
     LIVE_UNTIL(completed == 30);
     uint8_t of_ada[HANDLE_BYTES];
@@ -72,7 +67,7 @@ Test(handle, nothing_of_a_user_goes_out_before_its_handle_is_there) {
     user_t ada = {0};
     watch_t watch = {0};
     user_start(&ada, client);
-    call_for(ada.client, 0, 0);
+    submit(ada.client, 0, 0);
     watch_start(&watch, ada.client, 0);
     live_for(client, rooms, 100);
     cr_expect_eq(rooms->server->count, 1, "only `open`");
@@ -128,7 +123,7 @@ Test(handle, forgotten_handle_is_not_sent_to_the_server_that_forgot_it) {
     rooms_forget(rooms);
     LIVE_UNTIL(ada.opened == 2);
     for (uint32_t i = 0; i < 10; i++) {
-        call_for(ada.client, i, 0);
+        submit(ada.client, i, 0);
     }
     LIVE_UNTIL(completed == 10);
     cr_expect_eq(count_with(rooms, before), 0);
@@ -145,12 +140,12 @@ Test(handle, what_may_have_happened_is_unknown_when_the_handle_cannot_be_opened_
     user_start(&ada, client);
     LIVE_UNTIL(ada.opened == 1);
     rooms->silent = true;
-    call_for(ada.client, 0, 0);
+    submit(ada.client, 0, 0);
     LIVE_UNTIL(count_with(rooms, rooms->handles[0]) == 1);
     rooms->open_fails = STATUS_FORBIDDEN;
     rooms->silent = false;
     rooms_forget(rooms);
-    call_for(ada.client, 1, 0);
+    submit(ada.client, 1, 0);
     LIVE_UNTIL(completed == 2);
     cr_expect_eq(outcomes[0].code, DORAN_DEADLINE_EXCEEDED);
     cr_expect(outcomes[1].code == DORAN_FORBIDDEN || outcomes[1].code == DORAN_DEADLINE_EXCEEDED);
@@ -167,16 +162,16 @@ Test(handle, nothing_of_a_user_completes_after_it_was_closed_and_the_others_go_o
     user_t ada = {0}, bob = {0};
     user_start(&ada, client);
     user_start(&bob, client);
-    call_for(ada.client, 0, 0);
-    call_for(bob.client, 1, 0);
-    call_for(client, 2, 0);
+    submit(ada.client, 0, 0);
+    submit(bob.client, 1, 0);
+    submit(client, 2, 0);
     LIVE_UNTIL(rooms->server->count == 3);
     doran_close(&ada.client);
     cr_expect_eq(doran_in_flight(client), 2);
     rooms->silent = false;
     rooms->taken = 0;
     LIVE_UNTIL(completed == 2);
-    call_for(bob.client, 3, 0);
+    submit(bob.client, 3, 0);
     doran_close(&client); /* bob keeps the connection */
     client = bob.client;
     LIVE_UNTIL(completed == 3);
@@ -251,7 +246,7 @@ Test(handle, refused_handle_is_opened_again_and_the_request_sent_again) {
     LIVE_UNTIL(ada.opened == 1);
     rooms_end_handle(rooms, 0, false);
     for (uint32_t i = 0; i < 20; i++) {
-        call_for(ada.client, i, 0);
+        submit(ada.client, i, 0);
     }
     LIVE_UNTIL(completed == 20);
     for (uint32_t i = 0; i < 20; i++) {
@@ -273,7 +268,7 @@ Test(handle, unauthenticated_with_a_fresh_handle_is_the_answer) {
     user_t ada = {0};
     watch_t watch = {0};
     user_start(&ada, client);
-    call_for(ada.client, 0, 0);
+    submit(ada.client, 0, 0);
     LIVE_UNTIL(completed == 1);
     cr_expect_eq(outcomes[0].code, DORAN_UNAUTHENTICATED);
     cr_expect_eq(rooms->opens, 2);
@@ -283,7 +278,7 @@ Test(handle, unauthenticated_with_a_fresh_handle_is_the_answer) {
     cr_expect_eq(rooms->opens, 3);
     cr_expect_eq(ada.failed, 0);
     rooms->fails = STATUS_OK;
-    call_for(ada.client, 1, 0);
+    submit(ada.client, 1, 0);
     LIVE_UNTIL(completed == 2);
     cr_expect_eq(outcomes[1].code, DORAN_OK);
     doran_close(&ada.client);
@@ -316,7 +311,7 @@ Test(handle, server_that_forgets_twice_is_not_taken_to_have_refused_the_user) {
         rooms_forget(rooms);
         rooms->mischief = forget_again;
         if (i == 0) {
-            call_for(ada.client, 0, 0);
+            submit(ada.client, 0, 0);
             LIVE_UNTIL(completed == 1);
         } else {
             watch_start(&watch, ada.client, 0);
@@ -401,7 +396,7 @@ Test(handle, opening_that_is_refused_for_now_is_tried_again) {
     doran_t *client = open_client(rooms->server, (doran_options_t){0});
     user_t ada = {0};
     user_start(&ada, client);
-    call_for(ada.client, 0, 0);
+    submit(ada.client, 0, 0);
     LIVE_UNTIL(rooms->server->count == 1);
     rooms->open_fails = STATUS_OK;
     LIVE_UNTIL(completed == 1);
@@ -423,7 +418,7 @@ Test(handle, opening_that_is_refused_ends_all_that_waited_with_its_error) {
     user_t ada = {0};
     watch_t watch = {0};
     user_start(&ada, client);
-    call_for(ada.client, 0, 0);
+    submit(ada.client, 0, 0);
     watch_start(&watch, ada.client, 0);
     LIVE_UNTIL(completed == 1 && watch.ended == 1);
     cr_expect_eq(ada.failed, 1);
@@ -435,7 +430,7 @@ Test(handle, opening_that_is_refused_ends_all_that_waited_with_its_error) {
     cr_expect_eq(doran_subscribe(ada.client, "topic/0", NULL, watch_note, &watch, &none), DORAN_CONFLICT);
     rooms->open_fails = STATUS_OK;
     rooms_forget(rooms);
-    call_for(client, 2, 0); /* the others go on */
+    submit(client, 2, 0); /* the others go on */
     LIVE_UNTIL(completed == 2);
     live_for(client, rooms, 100);
     cr_expect_eq(rooms->opens, 0, "it was not tried again");
@@ -468,7 +463,7 @@ Test(handle, request_that_waits_for_its_handle_keeps_to_its_time) {
     doran_t *client = open_client(rooms->server, (doran_options_t){0});
     user_t ada = {0};
     user_start(&ada, client);
-    call_for(ada.client, 0, 200);
+    submit(ada.client, 0, 200);
     LIVE_UNTIL(completed == 1);
     cr_expect_eq(outcomes[0].code, DORAN_UNREACHABLE, "it was not sent");
     cr_expect_eq(rooms->server->count, 1);
@@ -507,7 +502,7 @@ Test(handle, user_lives_through_a_new_session_of_the_connection) {
     LIVE_UNTIL(ada.opened == 2);
     rooms->server->other = false;
     rooms_publish(rooms, 0, false);
-    call_for(ada.client, 0, 0);
+    submit(ada.client, 0, 0);
     LIVE_UNTIL(completed == 1 && watch.events == 1);
     cr_expect_eq(outcomes[0].code, DORAN_OK);
     doran_close(&ada.client);

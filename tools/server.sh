@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Building and finding the server; sourced by tools/up, tools/down, tools/test and the end-to-end tests.
+# Building and finding the programs; sourced by tools/up, tools/down, tools/test and the end-to-end tests.
 #
-# DIR/run/dorand.json is there from the moment the server is ready until it has stopped cleanly. After a crash it stays,
-# with the number of a process that is gone or, by then, another program: so it is never believed without a look.
+# DIR/run/dorand.json is there from the moment the server is ready until it has stopped cleanly, and so is bridge.json for
+# the bridge. After a crash it stays, with the number of a process that is gone or, by then, another program: so it is
+# never believed without a look.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -28,12 +29,12 @@ build() {
     fi
 }
 
-# is_alive PID: a dorand that has not ended and is not about to: one that was killed dies for some milliseconds. One that
-# ended and that nobody waited for is a zombie, state Z.
+# is_alive PID: one of ours that has not ended and is not about to: one that was killed dies for some milliseconds. One
+# that ended and that nobody waited for is a zombie, state Z.
 is_alive() {
     local name state flags exiting=4 # PF_EXITING of the kernel
     { read -r _ name state _ _ _ _ _ flags _ <"/proc/$1/stat"; } 2>/dev/null &&
-        [[ $name == "(dorand)" && $state != Z ]] && ((!(flags & exiting))) && ! is_killed "$1"
+        [[ $name == "(dorand)" || $name == "(doran-bridge)" ]] && [[ $state != Z ]] && ((!(flags & exiting))) && ! is_killed "$1"
 }
 
 # is_killed PID: signal 9, which is bit 8, waits for it.
@@ -41,17 +42,23 @@ is_killed() {
     grep -q '^S[a-z]*Pnd:.*[13579bdf][0-9a-f]\{2\}$' "/proc/$1/status" 2>/dev/null
 }
 
-# The pid that DIR's dorand.json names, alive or not; empty without such a file.
+# noted_pid DIR [bridge]: the pid that DIR's dorand.json names, or its bridge.json, alive or not; empty without such a
+# file.
 noted_pid() {
-    sed -n 's/.*"pid" *: *\([0-9]*\).*/\1/p' "$1/run/dorand.json" 2>/dev/null || true
+    sed -n 's/.*"pid" *: *\([0-9]*\).*/\1/p' "$1/run/${2:-dorand}.json" 2>/dev/null || true
 }
 
-# The pid of the server of DIR, or empty when it is down.
+# server_pid DIR [bridge]: the pid of the server of DIR, or of the bridge; empty when it is down.
 server_pid() {
     local pid
-    pid=$(noted_pid "$1")
+    pid=$(noted_pid "$@")
     [[ $pid ]] && is_alive "$pid" && echo "$pid"
     return 0
+}
+
+# Where the bridge of DIR is found.
+bridge_url() {
+    sed -n 's/.*"url" *: *"\([^"]*\)".*/\1/p' "$1/run/bridge.json" 2>/dev/null || true
 }
 
 # The endpoints of the server of DIR, one a line.

@@ -117,6 +117,15 @@ static status_t reply_rooms(turn_t *turn, walk_t *walk) {
     return turn_reply(turn, &page);
 }
 
+static status_t walk_rooms(turn_t *turn, walk_t *walk, bool descending) {
+    span_t after = key_of(turn, walk->after), end = span_text(ROWS_END);
+    if (!descending) {
+        return turn_list(turn, after, end, take, walk);
+    }
+    return turn_list_back(turn, span_text(ROWS), walk->after.len > 0 ? after : end, take, walk);
+}
+
+/* state NULL: no room has told of itself yet */
 static status_t rooms(turn_t *turn, const void *state, const void *request) {
     const inbox_rooms_request_t *asked = request;
     span_t user = turn_user(turn);
@@ -128,7 +137,7 @@ static status_t rooms(turn_t *turn, const void *state, const void *request) {
         return turn_fail(turn, STATUS_FORBIDDEN, "An inbox is read by its user");
     }
     list_writer_init(&walk.writer, &record_inbox_room, turn_alloc(turn, room), room);
-    status_t status = turn_list(turn, key_of(turn, walk.after), span_text(ROWS_END), take, &walk);
+    status_t status = walk_rooms(turn, &walk, FIELD_OR(inbox_rooms_request, asked, descending, false));
     status = status == STATUS_OK ? walk.status : status;
     return status == STATUS_OK ? reply_rooms(turn, &walk) : status;
 }

@@ -49,7 +49,7 @@ static status_t activate(shard_t *self, const kind_t *kind, span_t head_key, con
 /* May this method run on an actor that is or is not there? */
 static status_t admissible(const request_t *request, const activation_t *activation) {
     uint32_t flags = request->method->flags;
-    if (request->kind->state == NULL || (flags & UPSERT) != 0) {
+    if (request->kind->state == NULL || (flags & (UPSERT | VIRTUAL)) != 0) {
         return STATUS_OK;
     }
     if ((flags & CREATE) != 0) {

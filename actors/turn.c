@@ -213,7 +213,9 @@ status_t turn_del(turn_t *self, span_t subkey) {
     return STATUS_OK;
 }
 
-status_t turn_list(turn_t *self, span_t from, span_t to, turn_list_fn each, void *context) {
+typedef void (*walk_start_fn)(view_walk_t *walk, const view_t *view, span_t from, span_t to);
+
+static status_t list(turn_t *self, walk_start_fn start, span_t from, span_t to, turn_list_fn each, void *context) {
     store_key_t first, last, none;
     view_walk_t walk;
     span_t key, value;
@@ -225,7 +227,7 @@ status_t turn_list(turn_t *self, span_t from, span_t to, turn_list_fn each, void
     } else {
         store_key_after(&last, &none);
     }
-    view_walk_start(&walk, self->parts.view, store_key_span(&first), store_key_span(&last));
+    start(&walk, self->parts.view, store_key_span(&first), store_key_span(&last));
     while (view_walk_next(&walk, &key, &value)) {
         if (!cell_open(&cell, key, value)) {
             return STATUS_INTERNAL;
@@ -235,6 +237,14 @@ status_t turn_list(turn_t *self, span_t from, span_t to, turn_list_fn each, void
         }
     }
     return STATUS_OK;
+}
+
+status_t turn_list(turn_t *self, span_t from, span_t to, turn_list_fn each, void *context) {
+    return list(self, view_walk_start, from, to, each, context);
+}
+
+status_t turn_list_back(turn_t *self, span_t from, span_t to, turn_list_fn each, void *context) {
+    return list(self, view_walk_start_back, from, to, each, context);
 }
 
 status_t turn_reply(turn_t *self, const void *reply) {

@@ -29,6 +29,8 @@ MUST_USE status_t turn_del(turn_t *self, span_t subkey);
 /* Calls each for the keys in [from, to) in order, until it returns false. to absent: to the last. No writes inside. */
 typedef bool (*turn_list_fn)(void *context, span_t subkey, span_t value);
 MUST_USE status_t turn_list(turn_t *self, span_t from, span_t to, turn_list_fn each, void *context);
+/* The same from the last to the first. */
+MUST_USE status_t turn_list_back(turn_t *self, span_t from, span_t to, turn_list_fn each, void *context);
 
 /* The actor ends with this turn: no head record any more. Its own keys are the handler's to delete, before. */
 MUST_USE status_t turn_end(turn_t *self);

@@ -81,12 +81,13 @@ enum role {
 
 enum method_flags {
     READ = 0,
-    WRITE = 1 << 0,  /* may change state: refused while storage is full */
-    CREATE = 1 << 1, /* brings an actor into being; implies WRITE */
-    QUERY = 1 << 2,  /* takes a kind and no key; every shard answers (DESIGN §7.3) */
-    UPSERT = 1 << 3, /* runs whether the actor exists (state) or not (state NULL), and may bring it into being; implies
-                        WRITE. With CREATE: the key may be empty, and is made */
-    MADE = 1 << 4,   /* with CREATE: only an operator chooses the key; for all others it must be empty, and is made */
+    WRITE = 1 << 0,   /* may change state: refused while storage is full */
+    CREATE = 1 << 1,  /* brings an actor into being; implies WRITE */
+    QUERY = 1 << 2,   /* takes a kind and no key; every shard answers (DESIGN §7.3) */
+    UPSERT = 1 << 3,  /* runs whether the actor exists (state) or not (state NULL), and may bring it into being; implies
+                         WRITE. With CREATE: the key may be empty, and is made */
+    MADE = 1 << 4,    /* with CREATE: only an operator chooses the key; for all others it must be empty, and is made */
+    VIRTUAL = 1 << 5, /* reads only, and runs whether the actor exists (state) or not (state NULL) */
 };
 
 typedef struct method {

@@ -35,7 +35,15 @@ Test(inbox, is_read_by_nobody_but_its_user_and_the_system) {
     cr_assert(fixture_is(rooms_of("mina", "juno", NULL), ERROR_TEXT("forbidden")));
     cr_assert_str_eq(rooms_of("mina", "mina", NULL), row);
     cr_assert_str_eq(rooms_of("mina", NULL, NULL), row);
-    cr_assert(fixture_is(rooms_of("juno", "juno", NULL), ERROR_TEXT("not_found")));
+}
+
+Test(inbox, is_empty_before_the_first_room_and_not_made_by_being_read) {
+    cr_assert_str_eq(rooms_of("juno", "juno", NULL), "reply {\"items\":[]}");
+    cr_assert_str_eq(rooms_of("juno", NULL, "{\"descending\":true}"), "reply {\"items\":[]}");
+    cr_assert(fixture_is(rooms_of("juno", "mina", NULL), ERROR_TEXT("forbidden")));
+    cr_assert(fixture_is(fixture_call(&fixture, &(call_t){.kind = "inbox", .key = "juno", .method = "show"}),
+                         ERROR_TEXT("not_found")));
+    cr_assert_eq(fixture.records, 0);
 }
 
 Test(inbox, believes_rooms_only) {
@@ -128,19 +136,16 @@ Test(inbox, what_comes_twice_or_late_changes_nothing) {
 
 /* Reading. */
 
-Test(inbox, comes_in_pages_without_gap_or_repeat) {
-    char key[32], body[64], next[32] = "";
-    for (int i = 0; i < 45; i++) {
-        snprintf(key, sizeof key, "room-%02d", i);
-        call_room(key, "mina", "create");
-    }
+static void assert_pages(bool descending) {
+    char body[64], next[32] = "";
     unsigned long found = 0;
     for (int page = 0; page < 3; page++) {
-        snprintf(body, sizeof body, "{\"after\":\"%s\"}", next);
+        snprintf(body, sizeof body, "{\"after\":\"%s\",\"descending\":%s}", next, descending ? "true" : "false");
         const char *text = rooms_of("mina", "mina", body), *at = text;
         while ((at = strstr(at, "\"room\":\"room-")) != NULL) {
             at += strlen("\"room\":\"room-");
-            cr_assert_eq(strtoul(at, NULL, 10), found++);
+            cr_assert_eq(strtoul(at, NULL, 10), descending ? 44 - found : found);
+            found++;
         }
         at = strstr(text, "\"next\":\"");
         cr_assert_eq(at == NULL, page == 2);
@@ -149,5 +154,15 @@ Test(inbox, comes_in_pages_without_gap_or_repeat) {
         }
     }
     cr_assert_eq(found, 45);
+}
+
+Test(inbox, comes_in_pages_without_gap_or_repeat) {
+    char key[32];
+    for (int i = 0; i < 45; i++) {
+        snprintf(key, sizeof key, "room-%02d", i);
+        call_room(key, "mina", "create");
+    }
+    assert_pages(false);
+    assert_pages(true);
     cr_assert_eq(room_count(rooms_of("mina", NULL, "{\"limit\":100}"), "\"room\":"), 45);
 }

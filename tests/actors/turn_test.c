@@ -106,6 +106,12 @@ static void assert_list(span_t from, span_t to, int most, const char *expected) 
     cr_assert_str_eq(listed.text, expected);
 }
 
+static void assert_list_back(span_t from, span_t to, int most, const char *expected) {
+    listed_t listed = {.left = most};
+    cr_assert_eq(turn_list_back(&turn, from, to, list_one, &listed), STATUS_OK);
+    cr_assert_str_eq(listed.text, expected);
+}
+
 /* Undoing. */
 
 Test(turn, an_aborted_one_leaves_no_trace) {
@@ -351,6 +357,9 @@ Test(turn, a_list_is_in_order_and_ends_where_told) {
     assert_list(span_text("b"), span_text("b"), 9, "");
     assert_list((span_t){0}, (span_t){0}, 2, "a=1 b=2 ");
     assert_list(span_text("bb"), (span_t){0}, 9, "c=3 e=5 ");
+    assert_list_back((span_t){0}, (span_t){0}, 9, "e=5 c=3 b=2 a=1 ");
+    assert_list_back(span_text("b"), span_text("e"), 9, "c=3 b=2 ");
+    assert_list_back((span_t){0}, (span_t){0}, 2, "e=5 c=3 ");
 }
 
 Test(turn, subkeys_may_have_any_bytes) {

@@ -47,6 +47,27 @@ struct answers {
     uint8_t *scratch; /* a row being built */
 };
 
+size_t answer_write(const answer_t *self, uint8_t *out) {
+    CHECK(self->type <= TYPE_MASK && self->flags <= TYPE_MASK, "type %u, flags %u", self->type, self->flags);
+    CHECK(self->type != 0 || (self->flags == 0 && self->body.len == 0), "a pending answer says something");
+    CHECK(self->body.len <= ENVELOPE_BYTES_MAX, "%zu bytes", self->body.len);
+    out[0] = (uint8_t)(self->type | self->flags << FLAGS_SHIFT);
+    if (self->body.len > 0) {
+        memcpy(out + 1, self->body.ptr, self->body.len);
+    }
+    return 1 + self->body.len;
+}
+
+bool answer_read(answer_t *self, span_t bytes) {
+    if (bytes.len < 1) {
+        return false;
+    }
+    self->type = bytes.ptr[0] & TYPE_MASK;
+    self->flags = bytes.ptr[0] >> FLAGS_SHIFT;
+    self->body = span_of(bytes.ptr + 1, bytes.len - 1);
+    return self->type != 0 || (self->flags == 0 && self->body.len == 0);
+}
+
 answers_t *answers_new(const view_t *view, uint32_t max) {
     answers_t *self = calloc(1, sizeof *self);
     CHECK(self != NULL && max > 0, "max %u", max);
@@ -162,14 +183,7 @@ static status_t read_row(const answers_t *self, const store_key_t *key, answer_t
     if (value.ptr == NULL) {
         return STATUS_OK;
     }
-    if (!cell_open(&cell, store_key_span(key), value) || cell.body.len < 1) {
-        return STATUS_INTERNAL;
-    }
-    answer->type = cell.body.ptr[0] & TYPE_MASK;
-    answer->flags = cell.body.ptr[0] >> FLAGS_SHIFT;
-    answer->body = span_of(cell.body.ptr + 1, cell.body.len - 1);
-    bool pending = answer->type == 0;
-    return pending && (answer->flags != 0 || answer->body.len > 0) ? STATUS_INTERNAL : STATUS_OK;
+    return cell_open(&cell, store_key_span(key), value) && answer_read(answer, cell.body) ? STATUS_OK : STATUS_INTERNAL;
 }
 
 static status_t find_kept(const answers_t *self, const request_t *request, answers_verdict_t *verdict, answer_t *kept) {
@@ -192,15 +206,7 @@ static span_t row(answers_t *self, const store_key_t *key, size_t body_bytes) {
 }
 
 static span_t answer_row(answers_t *self, const store_key_t *key, const answer_t *answer) {
-    uint8_t *body = self->scratch + CELL_HEADER_BYTES;
-    CHECK(answer->type <= TYPE_MASK && answer->flags <= TYPE_MASK, "type %u, flags %u", answer->type, answer->flags);
-    CHECK(answer->type != 0 || (answer->flags == 0 && answer->body.len == 0), "a pending answer says something");
-    CHECK(answer->body.len <= ENVELOPE_BYTES_MAX, "%zu bytes", answer->body.len);
-    body[0] = (uint8_t)(answer->type | answer->flags << FLAGS_SHIFT);
-    if (answer->body.len > 0) {
-        memcpy(body + 1, answer->body.ptr, answer->body.len);
-    }
-    return row(self, key, 1 + answer->body.len);
+    return row(self, key, answer_write(answer, self->scratch + CELL_HEADER_BYTES));
 }
 
 /* Deletes the rows below entry->lowest, at most ANSWERS_TRIMMED_MAX, and keeps the mark. */

@@ -39,6 +39,11 @@ typedef struct answer {
 
 #define ANSWER_PENDING ((answer_t){.body = {.ptr = (const uint8_t *)""}})
 
+/* How an answer stands in a row, here and in idempotency.h. Write: returns the bytes, 1 more than the body has, that
+   were written. Read: false, it is none. */
+size_t answer_write(const answer_t *self, uint8_t *out);
+MUST_USE bool answer_read(answer_t *self, span_t bytes);
+
 /* What is to be done with this request, which has a session and an id of at least 1? KEPT: the answer, valid until the
    next write. May drop rows to make room. INTERNAL: nobody knows, since a row is damaged or cannot be read; not to be
    run. */

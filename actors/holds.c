@@ -17,7 +17,9 @@ enum { /* of a token */
        ID_AT = SESSION_AT + SESSION_BYTES,
        PEER_AT = ID_AT + 8,
        PEER_NUMBER_AT = PEER_AT + 4,
-       REST_AT = PEER_NUMBER_AT + 8,
+       IDEMPOTENCY_AT = PEER_NUMBER_AT + 8,
+       EXPIRES_AT = IDEMPOTENCY_AT + IDEMPOTENCY_BYTES,
+       REST_AT = EXPIRES_AT + 8,
        HEAP_FIRST = 64, /* capacity */
 };
 
@@ -66,7 +68,7 @@ void holds_destroy(holds_t **self_p) {
 
 /* Tokens and names. */
 
-void holds_token(const request_t *request, uint8_t token[HOLD_BYTES]) {
+void holds_token(const request_t *request, uint64_t expires_ms, uint8_t token[HOLD_BYTES]) {
     memset(token, 0, HOLD_BYTES);
     token[0] = request->has_session;
     if (request->has_session) {
@@ -75,6 +77,8 @@ void holds_token(const request_t *request, uint8_t token[HOLD_BYTES]) {
     little_endian_put_u64(token + ID_AT, request->id);
     little_endian_put_u32(token + PEER_AT, request->peer);
     little_endian_put_u64(token + PEER_NUMBER_AT, request->peer_number);
+    memcpy(token + IDEMPOTENCY_AT, request->idempotency, IDEMPOTENCY_BYTES);
+    little_endian_put_u64(token + EXPIRES_AT, expires_ms);
 }
 
 bool holds_read(span_t token, hold_t *hold) {
@@ -92,6 +96,8 @@ bool holds_read(span_t token, hold_t *hold) {
     hold->id = little_endian_get_u64(bytes + ID_AT);
     hold->peer = little_endian_get_u32(bytes + PEER_AT);
     hold->peer_number = little_endian_get_u64(bytes + PEER_NUMBER_AT);
+    memcpy(hold->idempotency, bytes + IDEMPOTENCY_AT, IDEMPOTENCY_BYTES);
+    hold->expires_ms = little_endian_get_u64(bytes + EXPIRES_AT);
     return true;
 }
 

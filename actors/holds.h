@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * holds: who waits for an answer that comes in a later turn (turn_hold). In memory only: the promise itself is the row
- * "pending" of answers.h, if the client has a session, and the token that the actor keeps.
+ * "pending" of answers.h, if the client has a session, or of idempotency.h, and the token that the actor keeps.
  *
  * A token names the request, not the waiter: by session and id, so that a retry, which may come by another connection,
  * is the one to be answered; without a session by peer and id. It has HOLD_BYTES (little endian):
@@ -11,7 +11,9 @@
  *   +17 u64 id
  *   +25 u32 peer
  *   +29 u64 number of the peer
- *   +37 zeros
+ *   +37 its idempotency key's hash (16 bytes), or zeros
+ *   +53 u64 when that key may be used anew, ms since 1970; 0: it has none
+ *   +61 zeros
  *
  * A waiter is given back as a request with what an answer needs: type, partition, peer, peer_number, id, session,
  * handle, kind, method, key, received_us and deadline_us; all else is zero. Its key is valid until the next call. No
@@ -30,6 +32,8 @@ typedef struct hold { /* what a token says */
     uint64_t id;
     uint32_t peer;
     uint64_t peer_number;
+    uint8_t idempotency[IDEMPOTENCY_BYTES];
+    uint64_t expires_ms; /* of the idempotency key; 0: there is none */
 } hold_t;
 
 typedef enum holds_verdict {
@@ -44,7 +48,8 @@ void holds_destroy(holds_t **self_p);
 /* CHECKs the invariants; for tests. */
 void holds_check(const holds_t *self);
 
-void holds_token(const request_t *request, uint8_t token[HOLD_BYTES]);
+/* expires_ms: of the request's idempotency key; 0 if it has none. */
+void holds_token(const request_t *request, uint64_t expires_ms, uint8_t token[HOLD_BYTES]);
 /* False: that is no token. */
 MUST_USE bool holds_read(span_t token, hold_t *hold);
 

@@ -88,6 +88,10 @@ static bool read_answer(span_t rest, key_parts_t *parts) {
            take_number(&rest, sizeof parts->number, &parts->number) && rest.len == 0;
 }
 
+static bool read_idempotency(span_t rest, key_parts_t *parts) {
+    return take_actor(&rest, parts) && take_bytes(&rest, IDEMPOTENCY_BYTES, &parts->hash) && rest.len == 0;
+}
+
 static bool read_outbox(span_t rest, key_parts_t *parts) {
     return take_kind(&rest, parts) && take_partition(&rest, &parts->to) &&
            take_number(&rest, sizeof parts->number, &parts->number) && rest.len == 0;
@@ -126,6 +130,7 @@ static const struct class {
     [CLASS_DEAD_LETTER] = {'d', "dead letter", read_dead_letter},
     [CLASS_HEAD] = {'h', "head record", read_head},
     [CLASS_INDEX] = {'i', "index row", read_index},
+    [CLASS_IDEMPOTENCY] = {'k', "answer of an idempotency key", read_idempotency},
     [CLASS_TIMER_NAME] = {'n', "name of a timer", is_timer_name},
     [CLASS_OUTBOX] = {'o', "message", read_outbox},
     [CLASS_ANSWER] = {'r', "answer", read_answer},

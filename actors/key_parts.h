@@ -15,6 +15,7 @@ typedef enum key_class {
     CLASS_DEAD_LETTER,
     CLASS_HEAD,
     CLASS_INDEX,
+    CLASS_IDEMPOTENCY,
     CLASS_TIMER_NAME,
     CLASS_OUTBOX,
     CLASS_ANSWER,
@@ -32,6 +33,7 @@ typedef struct key_parts {
     span_t field, value; /* of an index row */
     span_t method, tag;  /* of a timer */
     span_t session;      /* SESSION_BYTES */
+    span_t hash;         /* IDEMPOTENCY_BYTES */
     span_t folder;       /* FOLDER_ID_BYTES */
     uint8_t from, to;    /* partitions of a stream, where the key has them */
     uint64_t number;     /* of a message, an answer or a dead letter */

@@ -24,7 +24,7 @@ typedef struct request {
     uint8_t type; /* request_type_t */
     uint8_t hops;
     uint8_t partition; /* of the actor; of an ACK: the one that sent the stream */
-    bool has_session, has_handle;
+    bool has_session, has_handle, has_idempotency;
     /* Where the answer goes: the broker's index of the peer, and a number that is never used twice. */
     uint32_t peer;
     uint64_t peer_number;
@@ -35,7 +35,9 @@ typedef struct request {
     uint32_t roles; /* of the caller's key, or of the person whose handle it carries; ROLE_ACTOR for all but clients */
     uint8_t session[SESSION_BYTES];
     uint8_t handle[HANDLE_BYTES];
-    stream_ack_t stream;                     /* MESSAGE: its stream and number; ACK */
+    uint8_t
+        idempotency[IDEMPOTENCY_BYTES]; /* caller, kind and idempotency key, as a hash that only this folder makes */
+    stream_ack_t stream;                /* MESSAGE: its stream and number; ACK */
     span_t key, subject, trace, chain, body; /* into the buffer's bytes; subject, trace and chain may be absent */
 } request_t;
 

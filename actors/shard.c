@@ -42,6 +42,7 @@ shard_t *shard_new(const shard_options_t *options) {
                                            .settings = &self->settings});
     self->activations = activations_new(options->resident_actors_max);
     self->answers = answers_new(&self->view, ANSWER_PLACES_MAX);
+    self->idempotency = idempotency_new(&self->view, self->options.hash_key);
     self->consumed = consumed_new(&self->view, STREAMS_MAX);
     self->holds = holds_new(HELD_MAX);
     self->tape.capacity = ELEMENTS_MAX;
@@ -60,6 +61,7 @@ void shard_destroy(shard_t **self_p) {
     holds_destroy(&self->holds);
     consumed_destroy(&self->consumed);
     outbox_close(&self->outbox);
+    idempotency_destroy(&self->idempotency);
     answers_destroy(&self->answers);
     activations_destroy(&self->activations);
     turn_fini(&self->turn);
@@ -189,9 +191,17 @@ status_t shard_step(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t uni
     return status;
 }
 
+/* What is kept for nobody any more, a slice. True: of this partition that was all. */
+static bool sweep(shard_t *self, uint8_t partition) {
+    uint64_t kept_ms = self->options.session_ms + SESSION_MARGIN_MS;
+    uint64_t issued_ms = self->unix_ms > kept_ms ? self->unix_ms - kept_ms : 0;
+    uint32_t deleted = answers_sweep(self->answers, &self->writer, partition, issued_ms, ANSWERS_TRIMMED_MAX);
+    return idempotency_sweep(self->idempotency, &self->writer, partition, self->unix_ms) &&
+           deleted < ANSWERS_TRIMMED_MAX;
+}
+
 status_t shard_idle(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t unix_ms) {
     uint64_t idle_us = (uint64_t)self->options.idle_ms * 1000;
-    uint64_t kept_ms = self->options.session_ms + SESSION_MARGIN_MS;
     status_t status = batch_open(self, batch, now_us, unix_ms);
     if (status != STATUS_OK) {
         return status;
@@ -199,13 +209,9 @@ status_t shard_idle(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t uni
     if (now_us > idle_us) {
         activations_expire(self->activations, now_us - idle_us, PASSIVATED_AT_ONCE);
     }
-    if (unix_ms > kept_ms) {
-        uint32_t deleted =
-            answers_sweep(self->answers, &self->writer, (uint8_t)self->swept, unix_ms - kept_ms, ANSWERS_TRIMMED_MAX);
-        if (deleted < ANSWERS_TRIMMED_MAX) {
-            uint32_t next = self->swept + self->options.count;
-            self->swept = next < PARTITIONS ? next : self->options.id;
-        }
+    if (sweep(self, (uint8_t)self->swept)) {
+        uint32_t next = self->swept + self->options.count;
+        self->swept = next < PARTITIONS ? next : self->options.id;
     }
     batch_close(self, batch);
     return status;

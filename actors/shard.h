@@ -69,8 +69,8 @@ uint64_t shard_due_us(const shard_t *self, uint64_t now_us, uint64_t unix_ms);
    enough; now_us is monotonic, unix_ms the wall clock.
    OK, or INTERNAL if the store cannot be read: stop the server. */
 MUST_USE status_t shard_step(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t unix_ms);
-/* Work that no message asks for, a slice at a time: passivation of idle actors, answers of sessions that ended. Its
-   writes go into the batch too. */
+/* Work that no message asks for, a slice at a time: passivation of idle actors, answers of sessions that ended and
+   of idempotency keys that expired. Its writes go into the batch too. */
 MUST_USE status_t shard_idle(shard_t *self, batch_t *batch, uint64_t now_us, uint64_t unix_ms);
 shard_stats_t shard_stats(shard_t *self);
 

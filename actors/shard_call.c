@@ -3,6 +3,9 @@
  * A client's message:
  *
  *   expired? ─► list or show? ─► kept answer? ─► run ─► keep the answer ─► effect
+ *
+ * Answers are kept for the session and for the idempotency key. The session is asked first: it alone knows a copy of
+ * this very request, which must not run if nobody waits for it, and may wait for an answer that comes later.
  */
 #include "actors/effect.h"
 #include "actors/query_rows.h"
@@ -229,6 +232,17 @@ static void wait_for_answer(shard_t *self, const request_t *request) {
     }
 }
 
+/* For who asks again. With an idempotency key also the answer of a turn that found nothing to write: later there might
+   be something. */
+static void keep(shard_t *self, const request_t *request, const answer_t *answer) {
+    if (request->has_session && turn_wrote(&self->turn)) {
+        answers_keep(self->answers, &self->writer, request, answer);
+    }
+    if (request->has_idempotency) {
+        idempotency_keep(self->idempotency, &self->writer, request, turn_expires_ms(&self->turn), answer);
+    }
+}
+
 static void run(shard_t *self, const request_t *request, span_t head_key) {
     const turn_t *turn = &self->turn;
     status_t status = shard_run(self, request, head_key);
@@ -238,9 +252,7 @@ static void run(shard_t *self, const request_t *request, span_t head_key) {
     }
     answer_t reply = {
         .type = ENVELOPE_REPLY, .flags = turn->flags, .body = turn->reply.ptr != NULL ? turn->reply : empty_map};
-    if (turn_wrote(turn) && request->has_session) {
-        answers_keep(self->answers, &self->writer, request, turn->held ? &ANSWER_PENDING : &reply);
-    }
+    keep(self, request, turn->held ? &ANSWER_PENDING : &reply);
     if (turn->held) {
         wait_for_answer(self, request);
     } else {
@@ -315,6 +327,30 @@ static bool repeated(shard_t *self, const request_t *request) {
     return verdict != ANSWERS_NEW;
 }
 
+/* A request with an idempotency key. True: the key came before; the request was dealt with. */
+static bool asked_before(shard_t *self, const request_t *request) {
+    idempotency_verdict_t verdict;
+    answer_t kept;
+    if (idempotency_check(self->idempotency, request, self->unix_ms, &verdict, &kept) != STATUS_OK) {
+        shard_answer_error(self, request, STATUS_INTERNAL, NULL);
+        return true;
+    }
+    switch (verdict) {
+    case IDEMPOTENCY_NEW:
+        break;
+    case IDEMPOTENCY_KEPT:
+        answer_again(self, request, &kept);
+        break;
+    case IDEMPOTENCY_PENDING:
+        shard_answer_error(self, request, STATUS_IN_PROGRESS, NULL);
+        break;
+    case IDEMPOTENCY_MISMATCH:
+        shard_answer_error(self, request, STATUS_IDEMPOTENCY_MISMATCH, NULL);
+        break;
+    }
+    return verdict != IDEMPOTENCY_NEW;
+}
+
 static void handle_write(shard_t *self, const request_t *request, span_t head_key) {
     if (shard_full(self)) {
         shard_answer_error(self, request, STATUS_BUSY, NULL);
@@ -324,7 +360,8 @@ static void handle_write(shard_t *self, const request_t *request, span_t head_ke
         shard_answer_error(self, request, STATUS_BUSY, "Too many messages between actors wait here");
         return;
     }
-    if (request->has_session && repeated(self, request)) {
+    if ((request->has_session && repeated(self, request)) ||
+        (request->has_idempotency && asked_before(self, request))) {
         return;
     }
     writer_mark(&self->writer); /* what answers dropped stays dropped if the turn fails */

@@ -14,6 +14,7 @@
 #include "actors/answers.h"
 #include "actors/cell.h"
 #include "actors/consumed.h"
+#include "actors/idempotency.h"
 #include "actors/shard.h"
 #include "actors/store_key.h"
 #include "actors/turn_run.h"
@@ -27,6 +28,7 @@ struct shard {
     turn_t turn;
     activations_t *activations;
     answers_t *answers;
+    idempotency_t *idempotency;
     outbox_t *outbox; /* NULL until the first batch */
     consumed_t *consumed;
     timers_t *timers;

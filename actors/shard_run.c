@@ -137,15 +137,27 @@ static status_t move_state(shard_t *self, const request_t *request, span_t head_
     return STATUS_OK;
 }
 
+/* Where somebody may look for the answer who comes back. */
+static status_t settle(shard_t *self, const request_t *request, const turn_answer_t *given) {
+    const hold_t *hold = &given->hold;
+    status_t status = STATUS_OK, other = STATUS_OK;
+    if (hold->has_session) {
+        status =
+            answers_settle(self->answers, &self->writer, request->partition, hold->session, hold->id, &given->answer);
+    }
+    if (hold->expires_ms > 0) {
+        other = idempotency_settle(self->idempotency, &self->writer, request, hold, &given->answer);
+    }
+    return status != STATUS_OK ? status : other;
+}
+
 /* To those who waited for this turn, now or when they come back. */
 static void answer_others(shard_t *self, const request_t *request) {
     const turn_t *turn = &self->turn;
     request_t waiter;
     for (uint32_t i = 0; i < turn->answer_count; i++) {
         const turn_answer_t *given = &turn->answers[i];
-        if (given->hold.has_session &&
-            answers_settle(self->answers, &self->writer, request->partition, given->hold.session, given->hold.id,
-                           &given->answer) != STATUS_OK) {
+        if (settle(self, request, given) != STATUS_OK) {
             shard_tell(self, request, "a kept answer is damaged, so a retry will not get the one that was given now");
         }
         if (holds_take(self->holds, &given->hold, &waiter)) {

@@ -56,6 +56,14 @@ void store_key_answer(store_key_t *self, uint8_t partition, const uint8_t sessio
     append_number(self, id, 8);
 }
 
+void store_key_idempotency(store_key_t *self, uint8_t partition, span_t kind, span_t key,
+                           const uint8_t hash[IDEMPOTENCY_BYTES]) {
+    begin(self, partition, 'k');
+    append_part(self, kind);
+    append_part(self, key);
+    append(self, span_of(hash, IDEMPOTENCY_BYTES));
+}
+
 void store_key_outbox(store_key_t *self, uint8_t partition, span_t kind, uint8_t to, uint64_t number) {
     begin(self, partition, 'o');
     append_part(self, kind);

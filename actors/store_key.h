@@ -8,6 +8,8 @@
  *   p 's' kind NUL key NUL subkey                     an actor's own ordered keys
  *   p 'r' NUL session id                              the answer kept for request `id` (8 bytes) of a client session;
  *                                                     id 0 keeps the session's lowest unanswered id
+ *   p 'k' kind NUL key NUL hash                       the answer kept for an idempotency key: of caller, kind and key
+ *                                                     (16 bytes)
  *   p 'o' kind NUL to number                          outbox: message `number` (8 bytes) of the stream to partition
  *                                                     `to` of a kind
  *   p 'a' kind NUL to                                 acknowledged mark of that stream
@@ -40,6 +42,8 @@ static inline span_t store_key_span(const store_key_t *key) {
 void store_key_head(store_key_t *self, uint8_t partition, span_t kind, span_t key);
 void store_key_sub(store_key_t *self, uint8_t partition, span_t kind, span_t key, span_t subkey);
 void store_key_answer(store_key_t *self, uint8_t partition, const uint8_t session[SESSION_BYTES], uint64_t id);
+void store_key_idempotency(store_key_t *self, uint8_t partition, span_t kind, span_t key,
+                           const uint8_t hash[IDEMPOTENCY_BYTES]);
 void store_key_outbox(store_key_t *self, uint8_t partition, span_t kind, uint8_t to, uint64_t number);
 void store_key_acknowledged(store_key_t *self, uint8_t partition, span_t kind, uint8_t to);
 void store_key_consumed(store_key_t *self, uint8_t partition, span_t kind, const uint8_t folder[FOLDER_ID_BYTES],

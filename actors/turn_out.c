@@ -17,7 +17,7 @@ bool turn_answerable(const turn_t *self) {
 span_t turn_hold(turn_t *self) {
     CHECK(turn_answerable(self), "%s of %s answers nobody", self->request->method->name, self->request->kind->name);
     uint8_t *token = turn_alloc(self, HOLD_BYTES);
-    holds_token(self->request, token);
+    holds_token(self->request, self->request->has_idempotency ? turn_expires_ms(self) : 0, token);
     self->held = true;
     return span_of(token, HOLD_BYTES);
 }

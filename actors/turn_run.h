@@ -56,7 +56,7 @@ struct turn {
     size_t bytes;     /* written, sent and answered */
     status_t failure; /* what turn_fail was given */
     char detail[TURN_DETAIL_BYTES];
-    uint32_t retry_after_ms; /* of its errors; 0: they say nothing of that */
+    uint32_t retry_after_ms;              /* of its errors; 0: they say nothing of that */
     uint32_t effects_bytes, effect_count; /* of the batch when the turn began */
     span_t chain;                         /* for what it sends; built for the first */
     uint8_t *arena;
@@ -77,6 +77,10 @@ void turn_abort(turn_t *self);
 MUST_USE status_t turn_charge(turn_t *self, uint32_t writes, size_t bytes);
 /* Encodes a record into memory of the turn, with room for a cell's header before it; TOO_LARGE past max. */
 MUST_USE status_t turn_encode(turn_t *self, const record_t *record, const void *in, size_t max, span_t *body);
+/* Until when its answer is kept for the idempotency key of its request. */
+static inline uint64_t turn_expires_ms(const turn_t *self) {
+    return self->now_ms + self->parts.settings->idempotency_ms;
+}
 /* Did it do what must not be done twice? */
 static inline bool turn_wrote(const turn_t *self) {
     return self->writes > 0 || self->send_count > 0 || self->answer_count > 0 || self->held;

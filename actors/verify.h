@@ -12,7 +12,9 @@
  *        own key                     its actor is there, if the kind keeps a state
  *        timer                       its name's row says when; and the other way round
  *        message                     can be read; numbers have no gap behind the acknowledged mark
- *        mark, answer, dead letter   can be read
+ *        mark, answer (of a session,
+ *        of an idempotency key),
+ *        dead letter                 can be read
  *   2. the counts of its keys in the store (store_verify_some), in the snapshot as it is then.
  *
  * A damaged head record says nothing about its rows, so they are left as they are. Shard's thread; between turns.

@@ -2,6 +2,7 @@
 /* One check for all rows, then one for each class. */
 #include <inttypes.h>
 
+#include "actors/idempotency.h"
 #include "actors/stream.h"
 #include "actors/timers.h"
 #include "actors/verify_inside.h"
@@ -216,22 +217,25 @@ static bool is_map(const verify_work_t *self, span_t body) {
     return tape_read_whole(self->verify->tape, body) == STATUS_OK && tape->tokens[0].type == TOKEN_MAP;
 }
 
-static bool read_answer(const verify_work_t *self, span_t body) {
-    enum { TYPE_MASK = 0x0f };
-    if (body.len == 0) {
-        return false;
-    }
-    uint8_t type = body.ptr[0] & TYPE_MASK;
-    if (type == 0) { /* pending */
-        return body.len == 1 && body.ptr[0] == 0;
-    }
-    return (type == ENVELOPE_REPLY || type == ENVELOPE_ERROR) && is_map(self, span_of(body.ptr + 1, body.len - 1));
+static bool is_answer(const verify_work_t *self, const answer_t *answer) {
+    bool pending = answer->type == 0, known = answer->type == ENVELOPE_REPLY || answer->type == ENVELOPE_ERROR;
+    return pending || (known && is_map(self, answer->body));
 }
 
 static void check_answer(verify_work_t *self, const verify_row_t *row) {
     bool is_mark = row->parts.number == 0;
-    if (is_mark ? row->cell.body.len != NUMBER_BYTES : !read_answer(self, row->cell.body)) {
+    answer_t answer;
+    if (is_mark ? row->cell.body.len != NUMBER_BYTES
+                : !answer_read(&answer, row->cell.body) || !is_answer(self, &answer)) {
         verify_report(self, row, NULL, false, is_mark ? "it is no number" : "it cannot be read");
+    }
+}
+
+/* Its actor may have ended meanwhile. */
+static void check_idempotency(verify_work_t *self, const verify_row_t *row) {
+    idempotency_row_t kept;
+    if (!idempotency_row_read(&kept, row->cell.body) || !is_answer(self, &kept.answer)) {
+        verify_report(self, row, NULL, false, "it cannot be read");
     }
 }
 
@@ -246,9 +250,16 @@ static void check_dead_letter(verify_work_t *self, const verify_row_t *row) {
 
 typedef void (*check_fn)(verify_work_t *self, const verify_row_t *row);
 static const check_fn checks[CLASS_COUNT] = {
-    [CLASS_ACKNOWLEDGED] = check_mark, [CLASS_CONSUMED] = check_mark, [CLASS_DEAD_LETTER] = check_dead_letter,
-    [CLASS_HEAD] = check_head,         [CLASS_INDEX] = check_index,   [CLASS_TIMER_NAME] = check_timer_name,
-    [CLASS_OUTBOX] = check_message,    [CLASS_ANSWER] = check_answer, [CLASS_SUB] = check_sub,
+    [CLASS_ACKNOWLEDGED] = check_mark,
+    [CLASS_CONSUMED] = check_mark,
+    [CLASS_DEAD_LETTER] = check_dead_letter,
+    [CLASS_HEAD] = check_head,
+    [CLASS_INDEX] = check_index,
+    [CLASS_IDEMPOTENCY] = check_idempotency,
+    [CLASS_TIMER_NAME] = check_timer_name,
+    [CLASS_OUTBOX] = check_message,
+    [CLASS_ANSWER] = check_answer,
+    [CLASS_SUB] = check_sub,
     [CLASS_TIMER] = check_timer,
 };
 

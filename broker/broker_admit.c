@@ -53,13 +53,29 @@ static void answer_ping(broker_t *self, const arrival_t *arrival, const envelope
 
 /* Admission. */
 
+static refusal_t check_idempotency_key(const envelope_t *envelope) {
+    span_t key = envelope->idempotency_key;
+    if (envelope->type == ENVELOPE_TELL) {
+        return refuse(STATUS_INVALID, "A tell has no answer that could be kept for an idempotency key");
+    }
+    for (size_t i = 0; i < key.len; i++) {
+        if (key.ptr[i] < ' ' || key.ptr[i] > '~') {
+            return refuse(STATUS_INVALID, "An idempotency key is printable ASCII");
+        }
+    }
+    return admitted;
+}
+
 /* What no request of a client may carry. */
 static refusal_t check_header(broker_t *self, const arrival_t *arrival, const envelope_t *envelope) {
     if (envelope->subject.ptr != NULL) {
         return refuse(STATUS_FORBIDDEN, "Only the broker says who the subject is");
     }
     if (envelope->idempotency_key.ptr != NULL) {
-        return refuse(STATUS_INVALID, "An idempotency key is not taken here yet");
+        refusal_t refusal = check_idempotency_key(envelope);
+        if (refusal.status != STATUS_OK) {
+            return refusal;
+        }
     }
     if (envelope->stream.ptr != NULL) {
         return refuse(STATUS_INVALID, "A client has no streams");
@@ -171,17 +187,45 @@ static refusal_t admit_stat(broker_t *self, peer_t *peer, const envelope_t *enve
     return admitted;
 }
 
+/* Whose idempotency keys are one another's? A user's, through whichever bridge; those of nobody, through any bridge;
+   else of each key its own. What reads or queries may be done again, and so ignores them. */
+static void take_idempotency_key(const broker_t *self, const peer_t *peer, const envelope_t *envelope,
+                                 request_t *request) {
+    enum { OF_USER = 'u', OF_NOBODY = 'n', OF_KEY = 'k', CALLER_BYTES_MAX = 255 };
+    uint8_t caller[CALLER_BYTES_MAX];
+    bool gateway = (peer->roles & ROLE_GATEWAY) != 0;
+    span_t name = request->has_handle ? request->subject : gateway ? span_text("") : span_text(peer->user_id);
+    uint32_t flags = request->method->flags;
+    if (envelope->idempotency_key.ptr == NULL || !method_writes(request->method) || (flags & QUERY) != 0) {
+        return;
+    }
+    CHECK(name.len < sizeof caller, "a caller of %zu bytes", name.len);
+    caller[0] = request->has_handle ? OF_USER : gateway ? OF_NOBODY : OF_KEY;
+    memcpy(caller + 1, name.ptr, name.len);
+    session_idempotency(&self->sessions, span_of(caller, 1 + name.len), envelope->kind, envelope->idempotency_key,
+                        request->idempotency);
+    request->has_idempotency = true;
+}
+
+/* Who asks for it again, must meet the same. */
+static void make_key(const broker_t *self, const request_t *request, uint64_t unix_ms, char text[UUID_TEXT_BYTES]) {
+    if (request->has_idempotency) {
+        uuid_v8(request->idempotency, text);
+    } else if (request->has_session) {
+        session_actor_key(&self->sessions, request->session, request->id, text);
+    } else {
+        session_random_key(unix_ms, text);
+    }
+}
+
 /* Completes the request and copies it into the buffer of its shard; of all shards if it is a query. */
 static refusal_t admit_to_shards(broker_t *self, const arrival_t *arrival, const envelope_t *envelope,
                                  request_t *request) {
     char made[UUID_TEXT_BYTES];
+    take_idempotency_key(self, arrival->peer, envelope, request);
     request->key = envelope->key;
     if ((request->method->flags & CREATE) != 0 && request->key.len == 0) {
-        if (request->has_session) {
-            session_actor_key(&self->sessions, request->session, request->id, made);
-        } else {
-            session_random_key(arrival->unix_ms, made);
-        }
+        make_key(self, request, arrival->unix_ms, made);
         request->key = span_of(made, sizeof made);
     }
     uint16_t first = 0, count = self->options.shards;

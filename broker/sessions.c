@@ -9,6 +9,9 @@
 
 static_assert(crypto_shorthash_BYTES == 8 && crypto_shorthash_KEYBYTES == 16, "the layout of a session id");
 #define PRINCIPAL_BYTES_MAX 255
+#define PART_BYTES_MAX 255 /* of what an idempotency key is hashed with */
+static_assert(KIND_BYTES_MAX <= PART_BYTES_MAX && IDEMPOTENCY_KEY_BYTES_MAX <= PART_BYTES_MAX, "lengths are bytes");
+static_assert(IDEMPOTENCY_BYTES >= crypto_generichash_BYTES_MIN, "a hash can be this short");
 
 void sessions_init(sessions_t *self, const uint8_t secret[FOLDER_SECRET_BYTES], uint64_t session_ms) {
     CHECK(sodium_init() >= 0, "libsodium does not start");
@@ -81,22 +84,21 @@ void session_actor_key(const sessions_t *self, const uint8_t session[SESSION_BYT
     uuid_v7(issued_ms(session), hash, text);
 }
 
-void session_idempotent_key(const sessions_t *self, const char *principal, span_t idempotency_key,
-                            char text[UUID_TEXT_BYTES]) {
-    /* The length of the principal stands first, so that no two pairs give the same message. */
-    uint8_t message[2 + PRINCIPAL_BYTES_MAX + IDEMPOTENCY_KEY_BYTES_MAX] = {'i'};
-    uint8_t hash[crypto_generichash_BYTES_MIN];
-    size_t len = strlen(principal);
-    CHECK(len <= PRINCIPAL_BYTES_MAX && idempotency_key.len <= IDEMPOTENCY_KEY_BYTES_MAX, "principal %zu, key %zu", len,
-          idempotency_key.len);
-    message[1] = (uint8_t)len;
-    memcpy(message + 2, principal, len);
-    memcpy(message + 2 + len, idempotency_key.ptr, idempotency_key.len);
-    CHECK(crypto_generichash(hash, sizeof hash, message, 2 + len + idempotency_key.len, self->key_key,
-                             sizeof self->key_key) == 0,
-          "hash");
-    static_assert(sizeof hash == 16, "a UUID is 16 bytes");
-    uuid_v8(hash, text);
+/* The length stands before each part, so that no two lists of parts give the same message. */
+static size_t append_part(uint8_t *message, size_t at, span_t part) {
+    CHECK(part.len <= PART_BYTES_MAX, "%zu bytes", part.len);
+    message[at] = (uint8_t)part.len;
+    memcpy(message + at + 1, part.ptr, part.len);
+    return at + 1 + part.len;
+}
+
+void session_idempotency(const sessions_t *self, span_t caller, span_t kind, span_t idempotency_key,
+                         uint8_t hash[IDEMPOTENCY_BYTES]) {
+    uint8_t message[1 + 3 * (1 + PART_BYTES_MAX)] = {'i'};
+    size_t len = append_part(message, 1, caller);
+    len = append_part(message, len, kind);
+    len = append_part(message, len, idempotency_key);
+    CHECK(crypto_generichash(hash, IDEMPOTENCY_BYTES, message, len, self->key_key, sizeof self->key_key) == 0, "hash");
 }
 
 void session_random_key(uint64_t unix_ms, char text[UUID_TEXT_BYTES]) {

@@ -39,9 +39,10 @@ bool session_fresh(const sessions_t *self, const uint8_t session[SESSION_BYTES],
 /* Key of the actor that request `id` of this session creates: UUIDv7 of the session's time. */
 void session_actor_key(const sessions_t *self, const uint8_t session[SESSION_BYTES], uint64_t id,
                        char text[UUID_TEXT_BYTES]);
-/* Key of the actor that this principal's idempotency key creates: UUIDv8. */
-void session_idempotent_key(const sessions_t *self, const char *principal, span_t idempotency_key,
-                            char text[UUID_TEXT_BYTES]);
+/* What this caller's idempotency key is to actors of this kind: names the answer kept for it, and as a UUIDv8 the actor
+   that it creates. caller: at most 255 bytes. */
+void session_idempotency(const sessions_t *self, span_t caller, span_t kind, span_t idempotency_key,
+                         uint8_t hash[IDEMPOTENCY_BYTES]);
 /* Key of an actor whose creation nobody can retry: UUIDv7 of now. */
 void session_random_key(uint64_t unix_ms, char text[UUID_TEXT_BYTES]);
 

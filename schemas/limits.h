@@ -25,6 +25,7 @@ enum {
     ENVELOPE_VERSION = 1,
     SESSION_BYTES = 16,
     HANDLE_BYTES = 16,
+    IDEMPOTENCY_BYTES = 16, /* what the server makes of an idempotency key */
     KEYED_HASH_BYTES = 32,
     TRACE_BYTES = 25,
     METHOD_BYTES_MAX = 32,
@@ -48,7 +49,7 @@ enum {
     TURN_WORKS_MAX = 4,    /* orders of work off the shard */
     TURN_ANSWERS_MAX = 16, /* holds answered */
     TIMER_TAG_BYTES_MAX = 100,
-    HOLD_BYTES = 40,
+    HOLD_BYTES = 64,
     HELD_MAX = 65536, /* requests of one shard that wait for an answer of a later turn */
 
     /* Streams between actors. */
@@ -56,7 +57,7 @@ enum {
     STREAM_WINDOW = 256,      /* messages of one stream that were handed on and are not yet consumed */
     DELIVERIES_MAX = 5,       /* of one message or timer that fails; then it is a dead letter */
     CHAIN_MAX = 8,            /* addresses that a message remembers when it comes near HOPS_MAX */
-    TURN_ROWS_OF_RUNTIME = 8, /* answer and its mark, consumed mark, timer, dead letter */
+    TURN_ROWS_OF_RUNTIME = 8, /* answer, twice, and its mark, consumed mark, timer, dead letter */
     INDEXED_FIELDS_MAX = 8,
     INDEX_VALUE_BYTES_MAX = 64, /* of a text; what is longer is found by its beginning */
 
@@ -98,10 +99,11 @@ static_assert(3 + 2 * RECORD_NESTING_MAX < DEPTH_MAX, "every record can be sent 
 #define STORE_KEY_BYTES_MAX (1 + 1 + KIND_BYTES_MAX + 1 + KEY_BYTES_MAX + 1 + SUBKEY_BYTES_MAX)
 static_assert(STORE_KEY_BYTES_MAX <= LMDB_KEY_BYTES_MAX, "a key must fit into LMDB");
 
-/* What one maximal turn may add to a batch: its writes, its answer once more, and the keys and headers around them. */
+/* What one maximal turn may add to a batch: its writes, each answer twice (for its session, for its idempotency key),
+ * and the keys and headers around them. */
 #define RECORD_HEADER_BYTES 8
 #define TURN_RECORDS_MAX                                                                                               \
-    (TURN_WRITES_MAX + TURN_SENDS_MAX + TURN_ANSWERS_MAX + ANSWERS_TRIMMED_MAX + 2 * INDEXED_FIELDS_MAX +              \
+    (TURN_WRITES_MAX + TURN_SENDS_MAX + 2 * TURN_ANSWERS_MAX + ANSWERS_TRIMMED_MAX + 2 * INDEXED_FIELDS_MAX +          \
      TURN_ROWS_OF_RUNTIME)
 static_assert(STREAM_WINDOW + 1 <= TURN_RECORDS_MAX, "an acknowledgement trims a window and moves a mark");
 #define TURN_RECORDS_BYTES_MAX (2 * TURN_BYTES_MAX + TURN_RECORDS_MAX * (RECORD_HEADER_BYTES + LMDB_KEY_BYTES_MAX + 32))

@@ -9,6 +9,7 @@
 #include "tests/storage/random.h"
 
 enum { WAITERS_MAX = 8 };
+#define EXPIRES_MS UINT64_C(0x2122232425262728) /* of idempotency keys */
 
 static holds_t *holds;
 
@@ -49,7 +50,7 @@ static request_t request_of(uint8_t session, uint64_t id, uint64_t peer_number, 
 static hold_t hold_of(const request_t *request) {
     uint8_t token[HOLD_BYTES];
     hold_t hold;
-    holds_token(request, token);
+    holds_token(request, request->has_idempotency ? EXPIRES_MS : 0, token);
     cr_assert(holds_read(span_of(token, sizeof token), &hold));
     return hold;
 }
@@ -181,7 +182,7 @@ Test(holds, what_is_no_token_is_refused) {
 static void assert_token(const request_t *request, const char *expected) {
     uint8_t token[HOLD_BYTES], bytes[HOLD_BYTES];
     char text[2 * HOLD_BYTES + 1];
-    holds_token(request, token);
+    holds_token(request, request->has_idempotency ? EXPIRES_MS : 0, token);
     cr_assert(span_equal(span_of(token, sizeof token), hex_bytes(expected, bytes)), "%s",
               hex_text(span_of(token, sizeof token), text));
 }
@@ -190,8 +191,14 @@ Test(holds, tokens_have_golden_bytes) {
     request_t with = request_of(0xab, 0x0102030405060708, 0x1112131415161718, 0);
     request_t without = request_of(0, 0x0102030405060708, 0x1112131415161718, 0);
     memset(without.session, 0xcd, SESSION_BYTES);
-    assert_token(&with, "01 abababababababababababababababab 0807060504030201 07000000 1817161514131211 000000");
-    assert_token(&without, "00 00000000000000000000000000000000 0807060504030201 07000000 1817161514131211 000000");
+    assert_token(&with, "01 abababababababababababababababab 0807060504030201 07000000 1817161514131211"
+                        "00000000000000000000000000000000 0000000000000000 000000");
+    without.has_idempotency = true;
+    memset(without.idempotency, 0xef, IDEMPOTENCY_BYTES);
+    assert_token(&without, "00 00000000000000000000000000000000 0807060504030201 07000000 1817161514131211"
+                           "efefefefefefefefefefefefefefefef 2827262524232221 000000");
+    hold_t hold = hold_of(&without);
+    cr_assert(hold.expires_ms == EXPIRES_MS && memcmp(hold.idempotency, without.idempotency, IDEMPOTENCY_BYTES) == 0);
 }
 
 /* The model: an array of who waits. */

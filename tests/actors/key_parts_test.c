@@ -59,12 +59,13 @@ Test(key_parts, what_is_longer_than_any_key_is_refused) {
 }
 
 Test(key_parts, keys_of_numbers_have_exactly_their_length) {
-    store_key_t keys[5];
+    store_key_t keys[6];
     store_key_answer(&keys[0], 7, session, 5);
     store_key_outbox(&keys[1], 7, user, 0, 5);
     store_key_acknowledged(&keys[2], 7, user, 0);
     store_key_consumed(&keys[3], 7, user, folder, 0);
     store_key_dead_letter(&keys[4], 7, 1000, 5);
+    store_key_idempotency(&keys[5], 7, user, mina, session);
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
         (void)read_key(&keys[i]);
         assert_none(keys[i].bytes, keys[i].len - 1);
@@ -84,6 +85,11 @@ Test(key_parts, keys_of_actors_are_taken_apart) {
     cr_assert_eq(parts.class, CLASS_SUB);
     assert_actor(&parts);
     cr_assert(span_equal(parts.subkey, span_of("\0\xff", 2)));
+    store_key_idempotency(&key, 7, user, mina, session);
+    parts = read_key(&key);
+    cr_assert_eq(parts.class, CLASS_IDEMPOTENCY);
+    assert_actor(&parts);
+    cr_assert(span_equal(parts.hash, span_of(session, IDEMPOTENCY_BYTES)));
     store_key_index(&key, 7, user, span_text("name"), span_text(""), mina);
     parts = read_key(&key);
     cr_assert_eq(parts.class, CLASS_INDEX);
@@ -132,7 +138,7 @@ Test(key_parts, keys_of_streams_and_clients_are_taken_apart) {
 
 Test(key_parts, any_bytes_are_read_or_refused_and_nothing_else) {
     random_state_t random = random_start("key_parts, any_bytes_are_read_or_refused_and_nothing_else");
-    static const char alphabet[] = "acdhinorst\0\0\0\0user-Z.\xff\x01";
+    static const char alphabet[] = "acdhiknorst\0\0\0\0user-Z.\xff\x01";
     uint32_t read = 0;
     for (int i = 0; i < 200000; i++) {
         size_t len = random_below(&random, 60);

@@ -18,9 +18,11 @@
 #include <criterion/criterion.h>
 
 #include "actors/shard.h"
+#include "actors/store_key.h"
 #include "actors/work.h"
 #include "schemas/address.h"
 #include "schemas/json.h"
+#include "storage/view.h"
 #include "tests/actors/nameless_store.h"
 
 #define FIXTURE_NOW_US UINT64_C(1000000000)
@@ -79,8 +81,9 @@ typedef struct call {
     uint64_t id, lowest;
     uint64_t deadline_us; /* 0: never */
     bool tell;
-    const char *user; /* on whose behalf, with the role USER in place of the key's; NULL: nobody's */
-    uint32_t roles;   /* 0: ROLE_OPERATOR, or that */
+    const char *idempotency_key; /* of this user; NULL: none */
+    const char *user;            /* on whose behalf, with the role USER in place of the key's; NULL: nobody's */
+    uint32_t roles;              /* 0: ROLE_OPERATOR, or that */
 } call_t;
 
 #define FIXTURE_OK(call) cr_assert_eq((call), STATUS_OK, "%s", #call)
@@ -223,6 +226,28 @@ static inline void fixture_restart_as(fixture_t *self, uint16_t shards) {
 
 static inline void fixture_restart(fixture_t *self) {
     fixture_restart_as(self, self->options.count);
+}
+
+/* Rows of a class, in all partitions. */
+static inline uint32_t fixture_rows(fixture_t *self, uint8_t class) {
+    view_t view = {.memtable = memtable_new(), .reader = self->work_reader};
+    uint32_t count = 0;
+    uint64_t number;
+    fixture_apply(self);
+    FIXTURE_OK(store_reader_renew(view.reader, 0, &number));
+    for (uint32_t partition = 0; partition < PARTITIONS; partition++) {
+        store_key_t from, to;
+        view_walk_t walk;
+        span_t key, value;
+        store_key_class(&from, (uint8_t)partition, class);
+        store_key_after(&to, &from);
+        view_walk_start(&walk, &view, store_key_span(&from), store_key_span(&to));
+        while (view_walk_next(&walk, &key, &value)) {
+            count++;
+        }
+    }
+    memtable_destroy(&view.memtable);
+    return count;
 }
 
 /* Puts bytes under a key of the store, as rot would. */
@@ -520,6 +545,13 @@ static inline request_t fixture_request(const call_t *call) {
     if (call->key != NULL) {
         request.key = span_text(call->key);
         request.partition = address_partition(span_text(kind->name), request.key);
+    }
+    if (call->idempotency_key != NULL) {
+        char caller[IDEMPOTENCY_BYTES + 1];
+        int len = snprintf(caller, sizeof caller, "%s:%s", call->user != NULL ? call->user : "", call->idempotency_key);
+        cr_assert_leq(len, IDEMPOTENCY_BYTES, "%s is too long for a hash that anybody can read", caller);
+        request.has_idempotency = true;
+        memcpy(request.idempotency, caller, (size_t)len);
     }
     if (call->session != 0) {
         request.has_session = true;

@@ -58,6 +58,12 @@ Test(store_key, an_answer_has_golden_bytes) {
     assert_bytes(&key, "ff 72 00 019b76daa8000000 0102030405060708 0102030405060708");
 }
 
+Test(store_key, an_answer_of_an_idempotency_key_has_golden_bytes) {
+    store_key_t key;
+    store_key_idempotency(&key, 1, span_text("user"), span_text("mina"), session);
+    assert_bytes(&key, "01 6b 75736572 00 6d696e61 00 019b76daa8000000 0102030405060708");
+}
+
 Test(store_key, the_longest_key_fits) {
     store_key_t key;
     store_key_sub(&key, 255, repeated('k', KIND_BYTES_MAX), repeated('k', KEY_BYTES_MAX),

@@ -126,7 +126,7 @@ static status_t at(uint64_t when_ms, const char *tag) {
 static span_t token_of(uint64_t id) {
     static uint8_t bytes[HOLD_BYTES];
     request_t held = {.id = id, .peer_number = 3};
-    holds_token(&held, bytes);
+    holds_token(&held, 0, bytes);
     return span_of(bytes, sizeof bytes);
 }
 
@@ -315,7 +315,7 @@ Test(turn_out, one_that_holds_may_answer_the_same_number_of_another_session_of_t
     request_t other = request;
     other.has_session = request.has_session = true;
     other.session[0] = 1;
-    holds_token(&other, token);
+    holds_token(&other, 0, token);
     turn_hold(&turn);
     cr_assert_eq(turn_fail_to(&turn, span_of(token, sizeof token), STATUS_CONFLICT, "no"), STATUS_OK);
     cr_assert_eq(turn.answer_count, 1);

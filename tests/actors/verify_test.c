@@ -400,6 +400,29 @@ Test(verify, answers_that_cannot_be_read_are_found) {
     cr_assert_eq(result.findings, 7, "%s", result.text);
 }
 
+static void put_kept(uint8_t hash, const char *answer, size_t bytes) {
+    uint8_t hashes[IDEMPOTENCY_BYTES] = {hash}, body[64] = {1};
+    store_key_t key;
+    memcpy(body + 24, answer, bytes);
+    store_key_idempotency(&key, address_partition(span_text("plain"), span_text("a")), span_text("plain"),
+                          span_text("a"), hashes);
+    put(&key, body, 24 + bytes);
+}
+
+Test(verify, answers_of_idempotency_keys_that_cannot_be_read_are_found) {
+    put_kept(1, "\x02\x80", 2);
+    put_kept(2, "\x00", 1);
+    assert_finds("");
+    put_kept(3, "", 0);
+    put_kept(4, "\x02", 1);
+    put_kept(5, "\x05\x80", 2);
+    put_kept(6, "\x10", 1);
+    verify_all(&fixture, true, &result);
+    cr_assert_eq(result.findings, 4, "%s", result.text);
+    cr_assert_not_null(strstr(result.text, "answer of an idempotency key plain/a: it cannot be read"), "%s",
+                       result.text);
+}
+
 static void put_letter(uint64_t at) {
     uint8_t body[200];
     dead_letter_t letter = {0};

@@ -92,11 +92,8 @@ Test(broker_admit, an_unknown_handle_is_unauthenticated) {
     assert_refused(&request, "unauthenticated");
 }
 
-Test(broker_admit, idempotency_keys_and_streams_are_not_taken) {
+Test(broker_admit, streams_are_not_taken) {
     envelope_t request = echo_request(1);
-    request.idempotency_key = span_text("k");
-    assert_refused(&request, "invalid");
-    request = echo_request(2);
     request.stream = span_of("\x93\x01\x02\x03", 4);
     assert_refused(&request, "invalid");
 }

@@ -122,17 +122,36 @@ Test(sessions, keys_of_actors_differ_by_session_request_and_folder) {
     cr_assert(memcmp(keys[0], keys[3], UUID_TEXT_BYTES) < 0);
 }
 
-Test(sessions, an_idempotency_key_names_one_actor_of_one_caller) {
-    char first[UUID_TEXT_BYTES], again[UUID_TEXT_BYTES], other[UUID_TEXT_BYTES];
-    sessions_t sessions = make(secret), restarted = make(secret);
-    session_idempotent_key(&sessions, "alice", span_text("order-1"), first);
-    session_idempotent_key(&restarted, "alice", span_text("order-1"), again);
-    assert_uuid(first, '8');
+static void name(const sessions_t *sessions, const char *caller, const char *kind, const char *key,
+                 uint8_t hash[IDEMPOTENCY_BYTES]) {
+    session_idempotency(sessions, span_text(caller), span_text(kind), span_text(key), hash);
+}
+
+Test(sessions, an_idempotency_key_names_one_thing_of_one_caller) {
+    static const char *const others[][3] = {{"alice", "order", "2"},
+                                            {"bob", "order", "1"},
+                                            {"alice", "user", "1"},
+                                            {"aliceo", "rder", "1"},
+                                            {"alice", "order1", ""}}; /* borders count */
+    uint8_t first[IDEMPOTENCY_BYTES], again[IDEMPOTENCY_BYTES], other_secret[FOLDER_SECRET_BYTES] = {9};
+    sessions_t sessions = make(secret), restarted = make(secret), elsewhere = make(other_secret);
+    name(&sessions, "alice", "order", "1", first);
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
+        name(&sessions, others[i][0], others[i][1], others[i][2], again);
+        cr_assert_neq(memcmp(first, again, sizeof first), 0, "%zu", i);
+    }
+    name(&elsewhere, "alice", "order", "1", again);
+    cr_assert_neq(memcmp(first, again, sizeof first), 0);
+    name(&restarted, "alice", "order", "1", again);
     cr_assert_arr_eq(first, again, sizeof first);
-    session_idempotent_key(&sessions, "alice", span_text("order-2"), other);
-    cr_assert_neq(memcmp(first, other, sizeof first), 0);
-    session_idempotent_key(&sessions, "aliceo", span_text("rder-1"), other); /* the border between the two counts */
-    cr_assert_neq(memcmp(first, other, sizeof first), 0);
+}
+
+Test(sessions, the_longest_caller_kind_and_idempotency_key_fit) {
+    uint8_t bytes[255], hash[IDEMPOTENCY_BYTES];
+    sessions_t sessions = make(secret);
+    memset(bytes, 'x', sizeof bytes);
+    session_idempotency(&sessions, span_of(bytes, 255), span_of(bytes, KIND_BYTES_MAX),
+                        span_of(bytes, IDEMPOTENCY_KEY_BYTES_MAX), hash);
 }
 
 Test(sessions, random_keys_are_uuids_of_now) {

@@ -64,6 +64,9 @@ static void check_key(span_t key) {
     case CLASS_ANSWER:
         store_key_answer(&made, parts.partition, parts.session.ptr, parts.number);
         break;
+    case CLASS_IDEMPOTENCY:
+        store_key_idempotency(&made, parts.partition, parts.kind, parts.key, parts.hash.ptr);
+        break;
     case CLASS_DEAD_LETTER:
         store_key_dead_letter(&made, parts.partition, parts.when_ms, (uint32_t)parts.number);
         break;

@@ -167,14 +167,21 @@ static void count_in(broker_t *self, peer_t *peer, uint32_t count) {
     peer->in_flight += count;
 }
 
-/* Kind `broker` is answered here, once the figures are there. */
-static refusal_t admit_stat(broker_t *self, peer_t *peer, const envelope_t *envelope, const method_t *method) {
-    if (method != &kinds[KIND_broker].methods[METHOD_broker_stat]) {
-        return refuse(STATUS_UNKNOWN_METHOD, NULL);
+/* The handle that it carries, if any, is the peer's own. Without room for the answer nothing ends. */
+static refusal_t admit_close_handle(broker_t *self, peer_t *peer, const envelope_t *envelope) {
+    envelope_t reply = {.type = ENVELOPE_REPLY, .id = envelope->id, .session = envelope->session};
+    if (envelope->handle.ptr == NULL) {
+        return refuse(STATUS_INVALID, "The request carries no handle");
     }
-    if (!span_equal(envelope->key, span_text("self"))) {
-        return refuse(STATUS_NOT_FOUND, NULL);
+    if (envelope->type == ENVELOPE_REQUEST && !broker_queue(self, peer, &reply, 0)) {
+        return refuse(STATUS_BUSY, NULL);
     }
+    broker_close_handle(self, peer, envelope->handle.ptr);
+    return admitted;
+}
+
+/* Answered once the figures are there. */
+static refusal_t admit_stat(broker_t *self, peer_t *peer, const envelope_t *envelope) {
     stat_asker_t asker = {.peer = peer->index, .peer_number = peer->number, .id = envelope->id};
     if (envelope->session.ptr != NULL) {
         asker.has_session = true;
@@ -245,6 +252,18 @@ static refusal_t admit_to_shards(broker_t *self, const arrival_t *arrival, const
     return admitted;
 }
 
+/* What the broker answers itself. */
+static refusal_t admit_own(broker_t *self, peer_t *peer, const envelope_t *envelope, const method_t *method) {
+    if (!span_equal(envelope->key, span_text("self"))) {
+        return refuse(STATUS_NOT_FOUND, NULL);
+    }
+    if (method == &kinds[KIND_broker].methods[METHOD_broker_stat]) {
+        return admit_stat(self, peer, envelope);
+    }
+    CHECK(method == &kinds[KIND_broker].methods[METHOD_broker_close_handle], "nobody answers %s", method->name);
+    return admit_close_handle(self, peer, envelope);
+}
+
 static refusal_t admit_request(broker_t *self, const arrival_t *arrival, const envelope_t *envelope) {
     peer_t *peer = arrival->peer;
     request_t request = {.peer = peer->index,
@@ -277,7 +296,7 @@ static refusal_t admit_request(broker_t *self, const arrival_t *arrival, const e
         memcpy(request.session, envelope->session.ptr, SESSION_BYTES);
     }
     bool own = request.kind == &kinds[KIND_broker] && (request.method->flags & QUERY) == 0;
-    return own ? admit_stat(self, peer, envelope, request.method) : admit_to_shards(self, arrival, envelope, &request);
+    return own ? admit_own(self, peer, envelope, request.method) : admit_to_shards(self, arrival, envelope, &request);
 }
 
 static refusal_t admit_envelope(broker_t *self, const arrival_t *arrival, const envelope_t *envelope, size_t bytes) {

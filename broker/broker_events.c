@@ -168,6 +168,13 @@ void broker_mute(broker_t *self, span_t bytes) {
     handles_walk(self->handles, envelope.subject, mute_handle, &mute);
 }
 
+/* Its peer knows, so it is not told but by the answer: nothing behind that is for the handle. */
+void broker_close_handle(broker_t *self, const peer_t *peer, const uint8_t handle[HANDLE_BYTES]) {
+    bool closed = handles_close(self->handles, peer_id(peer), handle);
+    CHECK(closed, "peer %u has no such handle", peer->index);
+    topics_drop_handle(self->topics, handle);
+}
+
 void broker_handle_ended(void *context, peer_id_t id, const uint8_t handle[HANDLE_BYTES]) {
     broker_t *self = context;
     uint8_t bytes[NOTICE_BODY_BYTES_MAX];

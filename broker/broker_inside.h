@@ -71,6 +71,8 @@ void broker_publish(broker_t *self, span_t envelope);
 void broker_tell_lags(broker_t *self, peer_t *peer);
 /* An envelope of EFFECT_MUTE. */
 void broker_mute(broker_t *self, span_t envelope);
+/* The peer wants this handle of its own no more, nor what it hears with it. */
+void broker_close_handle(broker_t *self, const peer_t *peer, const uint8_t handle[HANDLE_BYTES]);
 /* For handles.h: it ended; its subscriptions end, and its peer, if it is still there, is told. */
 void broker_handle_ended(void *context, peer_id_t peer, const uint8_t handle[HANDLE_BYTES]);
 /* The peer is known no longer, or may do nothing any more: it has no handles and hears nothing. Also for peers.h. */

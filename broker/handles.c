@@ -281,6 +281,15 @@ bool handles_find(const handles_t *self, peer_id_t peer, const uint8_t bytes[HAN
     return true;
 }
 
+bool handles_close(handles_t *self, peer_id_t peer, const uint8_t bytes[HANDLE_BYTES]) {
+    handle_t *handle = find(self, bytes);
+    if (handle == NULL || handle->opener->peer.number != peer.number) {
+        return false;
+    }
+    forget(self, handle);
+    return true;
+}
+
 void handles_end_of(handles_t *self, span_t address) {
     const owner_t *owner = find_owner(self, address);
     for (bool last = owner == NULL; !last;) { /* goes with its last handle */

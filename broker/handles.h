@@ -4,8 +4,8 @@
  * that opened it: for a user, with a role, until a time. It is good only from that peer.
  *
  * A handle ends when its time comes, when its session or its user does, when its peer goes, when another peer was given
- * the same one, or when the peer opens more than it may have: then its oldest goes. Whichever it is, `ended` is called.
- * Bounded. Owned by the broker; its thread only.
+ * the same one, or when the peer opens more than it may have: then its oldest goes. Whichever it is, `ended` is called;
+ * not if the peer itself closes it. Bounded. Owned by the broker; its thread only.
  */
 #ifndef DORAN_BROKER_HANDLES_H
 #define DORAN_BROKER_HANDLES_H
@@ -41,6 +41,8 @@ MUST_USE status_t handles_add(handles_t *self, peer_id_t peer, const uint8_t han
 bool handles_find(const handles_t *self, peer_id_t peer, const uint8_t handle[HANDLE_BYTES], uint64_t unix_ms,
                   grant_t *grant);
 
+/* Its peer wants it no more; `ended` is not called. False: it is none of this peer's. */
+bool handles_close(handles_t *self, peer_id_t peer, const uint8_t handle[HANDLE_BYTES]);
 /* Ends those that this actor opened, or that were opened for it: "session/KEY" or "user/KEY". */
 void handles_end_of(handles_t *self, span_t address);
 /* Calls each for those that are for this user. It must not call handles_. */

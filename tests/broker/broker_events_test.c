@@ -81,6 +81,76 @@ Test(broker_events, a_handle_whose_time_ended_before_the_reply_does_not_subscrib
     assert_read("p", "error 1 unauthenticated");
 }
 
+static void close_handle(const char *routing_id, uint64_t id, uint8_t handle, envelope_type_t type) {
+    envelope_t request = toy_request(id, "self", "close_handle");
+    request.kind = span_text("broker");
+    request.type = (uint8_t)type;
+    request.handle = handle != 0 ? span_of(handle_of(handle), HANDLE_BYTES) : (span_t){0};
+    admit(routing_id, OPERATOR, &request);
+    broker_check(broker);
+}
+
+Test(broker_events, a_handle_that_was_closed_hears_nothing_and_is_good_no_more) {
+    open_handle("p", 1);
+    subscribe("p", 1, "a", 1);
+    read_away();
+    add_event("a", 5);
+    forward();
+    close_handle("p", 2, 1, ENVELOPE_REQUEST);
+    add_event("a", 6);
+    forward();
+    close_handle("p", 3, 1, ENVELOPE_REQUEST);
+    envelope_t request = toy_request(4, "a", "read");
+    request.handle = span_of(handle_of(1), HANDLE_BYTES);
+    admit("p", OPERATOR, &request);
+    assert_read("p", "a said 5, reply 2, error 3 unauthenticated, error 4 unauthenticated");
+}
+
+Test(broker_events, nobody_closes_the_handle_of_another_peer) {
+    open_handle("p", 1);
+    subscribe("p", 1, "a", 1);
+    read_away();
+    close_handle("q", 1, 1, ENVELOPE_REQUEST);
+    close_handle("q", 2, 0, ENVELOPE_REQUEST);
+    add_event("a", 5);
+    forward();
+    assert_read("q", "error 1 unauthenticated, error 2 invalid");
+    assert_read("p", "a said 5");
+}
+
+Test(broker_events, closing_one_handle_leaves_the_events_of_another) {
+    open_handle("p", 1);
+    open_handle("p", 2);
+    subscribe("p", 1, "a", 1);
+    subscribe("p", 2, "a", 2);
+    subscribe("p", 3, "b", 1);
+    read_away();
+    close_handle("p", 4, 1, ENVELOPE_REQUEST);
+    add_event("a", 5);
+    add_event("b", 5);
+    forward();
+    assert_read("p", "reply 4, a said 5");
+}
+
+Test(broker_events, a_handle_that_was_closed_before_the_reply_does_not_subscribe) {
+    open_handle("p", 1);
+    read_away();
+    asked_t asked = ask_on_behalf("p", 1, "a", 1);
+    close_handle("p", 2, 1, ENVELOPE_REQUEST);
+    add_reply(&asked, EFFECT_SUBSCRIBE);
+    add_event("a", 5);
+    forward();
+    assert_read("p", "reply 2, error 1 unauthenticated");
+}
+
+Test(broker_events, who_tells_that_a_handle_is_closed_hears_of_failure_only) {
+    open_handle("p", 1);
+    read_away();
+    close_handle("p", 1, 1, ENVELOPE_TELL);
+    close_handle("p", 2, 1, ENVELOPE_TELL);
+    assert_read("p", "error 2 unauthenticated");
+}
+
 Test(broker_events, subscriptions_and_handles_do_not_survive_a_forgotten_peer) {
     open_handle("p", 1);
     subscribe("p", 1, "a", 1);

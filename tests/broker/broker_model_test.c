@@ -21,8 +21,9 @@ static struct belief {
 } beliefs[PEERS];
 
 /* What was asked under an id. */
+enum { CLOSE = UINT8_MAX };
 static struct question {
-    uint8_t flags;
+    uint8_t flags; /* of the effect, or CLOSE */
     size_t topic, handle;
     uint64_t seq; /* of the state in the reply */
 } questions[STEPS + 1];
@@ -35,7 +36,7 @@ static struct under_way {
 static size_t under_way_count;
 
 static random_state_t state;
-static uint64_t last_seq[TOPICS], events_read, lags_read, ends_read;
+static uint64_t last_seq[TOPICS], events_read, lags_read, ends_read, closes_read;
 static uint64_t unix_ms = UNIX_MS;
 
 static bool hears(const struct belief *belief, size_t topic) {
@@ -49,11 +50,21 @@ static bool hears(const struct belief *belief, size_t topic) {
 
 /* Reading. */
 
+static void forget_handle(struct belief *belief, size_t handle) {
+    belief->open[handle] = false;
+    for (size_t topic = 0; topic < TOPICS; topic++) {
+        belief->hears[topic][handle] = false;
+    }
+}
+
 static void read_reply(struct belief *belief, uint64_t id) {
     const struct question *question = &questions[id];
     size_t topic = question->topic, handle = question->handle;
     if (question->flags == EFFECT_GRANT) {
         belief->open[handle] = true;
+    } else if (question->flags == CLOSE) {
+        forget_handle(belief, handle);
+        closes_read++;
     } else if (question->flags == EFFECT_UNSUBSCRIBE) {
         belief->hears[topic][handle] = false;
     } else if (question->flags == EFFECT_SUBSCRIBE) {
@@ -66,10 +77,7 @@ static void read_reply(struct belief *belief, uint64_t id) {
 
 static void read_end(struct belief *belief, uint8_t handle) {
     cr_assert(handle < HANDLES && belief->open[handle], "the end of handle %u, which is not open", handle);
-    belief->open[handle] = false;
-    for (size_t topic = 0; topic < TOPICS; topic++) {
-        belief->hears[topic][handle] = false;
-    }
+    forget_handle(belief, handle);
     ends_read++;
 }
 
@@ -174,6 +182,18 @@ static void random_ask(uint64_t id) {
     under_way[under_way_count++] =
         (struct under_way){.id = id, .peer = asked.request.peer, .peer_number = asked.request.peer_number};
     forward_now();
+}
+
+static void random_close(uint64_t id) {
+    struct question *question = &questions[id];
+    uint8_t bytes[512];
+    envelope_t request = toy_request(id, "self", "close_handle");
+    question->flags = CLOSE;
+    question->handle = 1 + random_below(&state, HANDLES - 1);
+    request.kind = span_text("broker");
+    request.handle = span_of(handle_of((uint8_t)question->handle), HANDLE_BYTES);
+    broker_admit(broker, span_text(routing_ids[random_below(&state, PEERS)]), OPERATOR,
+                 envelope_bytes(&request, bytes, sizeof bytes), NOW_US, unix_ms);
 }
 
 static void add_random_reply(void) {
@@ -299,8 +319,10 @@ Test(broker_model, whatever_happens_peers_know_from_their_queues_what_they_hear)
     size_t percent = 100;
     for (uint64_t step = 1; step <= STEPS; step++) {
         size_t what = random_below(&state, 100);
-        if (what < 40) {
+        if (what < 38) {
             random_ask(step);
+        } else if (what < 40) {
+            random_close(step);
         } else if (what < 70) {
             for (size_t i = 1 + random_below(&state, 6); i > 0; i--) {
                 add_random_effect();
@@ -317,7 +339,7 @@ Test(broker_model, whatever_happens_peers_know_from_their_queues_what_they_hear)
             compare();
         }
     }
-    fprintf(stderr, "broker_model: %d events, %d lags, %d ends read\n", (int)events_read, (int)lags_read,
-            (int)ends_read);
-    cr_assert(events_read > 1000 && lags_read > 100 && ends_read > 100);
+    fprintf(stderr, "broker_model: %d events, %d lags, %d ends, %d closes read\n", (int)events_read, (int)lags_read,
+            (int)ends_read, (int)closes_read);
+    cr_assert(events_read > 1000 && lags_read > 100 && ends_read > 100 && closes_read > 30);
 }

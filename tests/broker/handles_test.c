@@ -108,6 +108,20 @@ Test(handles, nothing_is_good_after_its_peer_is_gone) {
     cr_assert_eq(ended_count, 2);
 }
 
+Test(handles, only_its_peer_closes_a_handle_and_is_not_told) {
+    open_handle(1, 1, "ada");
+    open_handle(1, 2, "ada");
+    cr_assert_not(handles_close(handles, peer_of(2), handle_of(1)));
+    cr_assert_not(handles_close(handles, peer_of(1), handle_of(3)));
+    cr_assert(good(1, 1));
+    cr_assert(handles_close(handles, peer_of(1), handle_of(1)));
+    handles_check(handles);
+    cr_assert_not(good(1, 1));
+    cr_assert(good(1, 2));
+    cr_assert_not(handles_close(handles, peer_of(1), handle_of(1)));
+    cr_assert_eq(ended_count, 0);
+}
+
 Test(handles, a_handle_that_another_peer_was_given_is_good_no_more_where_it_was) {
     open_handle(1, 1, "ada");
     cr_assert_eq(open_handle(2, 1, "ada"), STATUS_OK);
@@ -273,6 +287,13 @@ static void random_open(random_state_t *state, uint64_t step) {
     model[handle].opened = step;
 }
 
+static void random_close(random_state_t *state) {
+    size_t handle = 1 + random_below(state, HANDLES - 1), peer = random_below(state, PEERS);
+    bool own = model[handle].open && model[handle].peer == peer;
+    cr_assert_eq(handles_close(handles, peer_of((uint32_t)peer), handle_of((uint8_t)handle)), own);
+    model[handle].open &= !own;
+}
+
 static void random_end(random_state_t *state, uint64_t step) {
     size_t what = random_below(state, 4), user = random_below(state, ARRAY_LENGTH(users));
     size_t peer = random_below(state, PEERS), session = 1 + random_below(state, HANDLES - 1);
@@ -303,8 +324,11 @@ Test(handles, a_long_random_history_is_as_in_the_model) {
     random_state_t state = random_start("handles");
     start_with(ALL_MAX, PEER_MAX);
     for (uint64_t step = 1; step <= STEPS; step++) {
-        if (random_below(&state, 10) < 8) {
+        size_t what = random_below(&state, 10);
+        if (what < 8) {
             random_open(&state, step);
+        } else if (what < 9) {
+            random_close(&state);
         } else {
             random_end(&state, step);
         }

@@ -121,7 +121,20 @@ static status_t temporary_path(const char *path, char temporary[FILES_PATH_BYTES
     return files_path(temporary, error, error_bytes, "%.*s.%s.%ld", (int)(name - path), path, name, (long)getpid());
 }
 
-status_t files_write(const char *path, mode_t mode, const void *bytes, size_t len, char *error, size_t error_bytes) {
+/* What makes a temporary file the file, durably; false with errno. */
+typedef bool (*place_fn)(const char *temporary, const char *path);
+
+static bool replace(const char *temporary, const char *path) {
+    return rename(temporary, path) == 0 && sync_parent(path);
+}
+
+static bool place_first(const char *temporary, const char *path) {
+    bool placed = link(temporary, path) == 0 || errno == EEXIST;
+    return placed && unlink(temporary) == 0 && sync_parent(path);
+}
+
+static status_t write_and(place_fn place, const char *path, mode_t mode, span_t bytes, char *error,
+                          size_t error_bytes) {
     char temporary[FILES_PATH_BYTES];
     status_t status = temporary_path(path, temporary, error, error_bytes);
     if (status != STATUS_OK) {
@@ -130,12 +143,12 @@ status_t files_write(const char *path, mode_t mode, const void *bytes, size_t le
     (void)unlink(temporary); /* of a process that died and had our number */
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     /* fchmod, because the umask may have taken more than it should */
-    bool written = fd >= 0 && fchmod(fd, mode) == 0 && write_all(fd, bytes, len) && fsync(fd) == 0;
+    bool written = fd >= 0 && fchmod(fd, mode) == 0 && write_all(fd, bytes.ptr, bytes.len) && fsync(fd) == 0;
     int cause = errno;
     if (fd >= 0 && close(fd) != 0 && written) {
         written = false, cause = errno;
     }
-    if (written && (rename(temporary, path) != 0 || !sync_parent(path))) {
+    if (written && !place(temporary, path)) {
         written = false, cause = errno;
     }
     if (!written) {
@@ -143,6 +156,14 @@ status_t files_write(const char *path, mode_t mode, const void *bytes, size_t le
         return files_fail(error, error_bytes, "%s: cannot be written: %s.", path, strerror(cause));
     }
     return STATUS_OK;
+}
+
+status_t files_write(const char *path, mode_t mode, const void *bytes, size_t len, char *error, size_t error_bytes) {
+    return write_and(replace, path, mode, span_of(bytes, len), error, error_bytes);
+}
+
+status_t files_create(const char *path, mode_t mode, const void *bytes, size_t len, char *error, size_t error_bytes) {
+    return write_and(place_first, path, mode, span_of(bytes, len), error, error_bytes);
 }
 
 status_t files_folder(const char *path, char *error, size_t error_bytes) {

@@ -28,6 +28,9 @@ MUST_USE status_t files_read(const char *path, bool secret, void *bytes, size_t 
    rename, fsync of the folder. */
 MUST_USE status_t files_write(const char *path, mode_t mode, const void *bytes, size_t len, char *error,
                               size_t error_bytes);
+/* The same, but a file that is there stays as it is; of several processes that write at once the first wins. */
+MUST_USE status_t files_create(const char *path, mode_t mode, const void *bytes, size_t len, char *error,
+                               size_t error_bytes);
 /* Makes a folder of mode 0700 (its parent exists), durably. One that is there must be ours alone to write. */
 MUST_USE status_t files_folder(const char *path, char *error, size_t error_bytes);
 

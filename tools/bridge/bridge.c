@@ -2,9 +2,16 @@
 #include "tools/bridge/bridge.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 /* Replies may have more elements than requests. */
 enum { REPLY_ELEMENTS_MAX = 4 * ELEMENTS_MAX };
+
+uint64_t bridge_now_ms(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
 
 tape_t *bridge_new_tape(void) {
     tape_t *tape = calloc(1, sizeof *tape);

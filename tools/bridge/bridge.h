@@ -21,9 +21,13 @@ typedef struct bridge {
     uint8_t *room;   /* for the message that is built next */
     size_t room_bytes;
     struct pump *pump;
+    struct people *people; /* who are logged in and act through us */
     uint32_t calls; /* not yet answered */
     bool draining;
 } bridge_t;
+
+/* ms since 1970. */
+uint64_t bridge_now_ms(void);
 
 tape_t *bridge_new_tape(void);
 void bridge_free_tape(tape_t **tape_p);

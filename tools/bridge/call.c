@@ -5,15 +5,17 @@
 #include <stdlib.h>
 
 #include "schemas/json.h"
+#include "tools/bridge/people.h"
 #include "tools/bridge/problem.h"
 #include "tools/bridge/pump.h"
 
-enum { HEADER_BYTES = 512 };
+enum { HEADER_BYTES = 512, HTTP_UNAUTHORIZED = 401 };
 
 /* The end */
 
 static void end(call_t *self) {
     self->bridge->calls--;
+    people_release(&self->person);
     json_decref(self->json);
     free(self->own);
     free(self);
@@ -37,15 +39,16 @@ void call_answer(call_t *self, int status, const char *media, span_t body) {
 
 static void answer_problem(call_t *self, int status, json_t *problem) {
     char *text = problem_print(problem, self->http, self->request_id);
+    if (status == HTTP_UNAUTHORIZED) {
+        bool given = http_header(self->http, "Authorization") != NULL;
+        call_add_header(self, "WWW-Authenticate", given ? "Bearer error=\"invalid_token\"" : "Bearer");
+    }
     call_add_header(self, "Cache-Control", "no-store");
     call_answer(self, status, "application/problem+json", span_text(text));
     free(text);
 }
 
 void call_refuse(call_t *self, refusal_t refusal, const char *detail) {
-    if (refusal == REFUSE_UNAUTHENTICATED) {
-        call_add_header(self, "WWW-Authenticate", "Bearer");
-    }
     answer_problem(self, problem_status(refusal), problem_of_refusal(refusal, detail));
 }
 
@@ -137,9 +140,12 @@ char *call_parameter(const call_t *self, const char *name) {
     return http_parameter(http_query(self->http), name);
 }
 
+/* A person whose session has ended is nobody, whatever the code with which the server said so. */
 static void take_reply(void *context, const doran_reply_t *reply) {
     call_t *self = context;
-    if (reply->code != DORAN_OK) {
+    if (self->person != NULL && people_ended(self->person) != DORAN_OK) {
+        call_refuse(self, REFUSE_UNAUTHENTICATED, "The login session has ended");
+    } else if (reply->code != DORAN_OK) {
         call_pass_error(self, reply);
     } else {
         self->done(self, reply);
@@ -148,7 +154,8 @@ static void take_reply(void *context, const doran_reply_t *reply) {
 
 void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done) {
     self->done = done;
-    doran_code_t code = doran_submit(self->bridge->server, address, method, body.ptr, body.len, 0, take_reply, self);
+    doran_t *client = self->person != NULL ? people_client(self->person) : self->bridge->server;
+    doran_code_t code = doran_submit(client, address, method, body.ptr, body.len, 0, take_reply, self);
     pump_wake(self->bridge->pump);
     if (code != DORAN_OK) {
         take_reply(self, &(doran_reply_t){.code = code, .text = "", .body = (const uint8_t *)"\x80", .body_bytes = 1});

@@ -29,6 +29,7 @@ typedef void (*call_done_fn)(call_t *self, const doran_reply_t *reply);
 struct call {
     bridge_t *bridge;
     http_request_t *http;
+    struct person *person; /* who asks, held; NULL: nobody */
     const route_t *route; /* NULL: none was found */
     captures_t captures;
     json_t *json;      /* the body, of a method that has one; else NULL */
@@ -41,7 +42,7 @@ struct call {
 /* A parameter of the query, %-decoded; the caller frees it. NULL: absent. */
 char *call_parameter(const call_t *self, const char *name);
 
-/* Sends the message and calls done with what comes. Body: a msgpack map. */
+/* Sends the message, for the person if there is one, and calls done with what comes. Body: a msgpack map. */
 void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done);
 
 /* Answers. */
@@ -52,7 +53,8 @@ void call_add_header(call_t *self, const char *name, const char *value);
 void call_answer(call_t *self, int status, const char *media, span_t body);
 /* The record that is the reply's body, with the status and the headers that the route's flags ask for. */
 void call_answer_record(call_t *self, const record_t *record, const doran_reply_t *reply);
-/* What the bridge refuses by itself. detail: NULL, or a sentence for people, which is copied. */
+/* What the bridge refuses by itself. detail: NULL, or a sentence for people, which is copied. With 401 goes what
+   RFC 6750 wants to be said. */
 void call_refuse(call_t *self, refusal_t refusal, const char *detail);
 /* The same with what is wrong in the request's body. */
 void call_refuse_field(call_t *self, const char *pointer, const char *code, const char *detail);

@@ -15,6 +15,7 @@
 #include <sodium.h>
 
 #include "broker/files.h"
+#include "tools/bridge/people.h"
 #include "tools/bridge/pump.h"
 #include "tools/bridge/serve.h"
 
@@ -214,7 +215,8 @@ static bool start(program_t *self) {
         return false;
     }
     self->pump = pump_new(bridge);
-    return listen_http(self) && announce(self);
+    bridge->people = people_new(bridge, self->error, sizeof self->error);
+    return bridge->people != NULL && listen_http(self) && announce(self);
 }
 
 static void stop(program_t *self) {
@@ -222,6 +224,7 @@ static void stop(program_t *self) {
     if (self->path[0] != 0) {
         unlink(self->path);
     }
+    people_destroy(&bridge->people);
     pump_destroy(&self->pump);
     doran_close(&bridge->server);
     http_destroy(&bridge->http);

@@ -8,6 +8,7 @@
 
 #include "tools/bridge/body.h"
 #include "tools/bridge/message.h"
+#include "tools/bridge/people.h"
 #include "tools/bridge/runs.h"
 
 /* Whoever sent an id that can be printed gets it back; else one is made. */
@@ -44,6 +45,41 @@ static bool find_route(call_t *call) {
     }
     call_add_header(call, "Allow", text);
     call_refuse(call, REFUSE_METHOD_NOT_ALLOWED, NULL);
+    return false;
+}
+
+/* The token of `Authorization: Bearer TOKEN` (RFC 6750), or absent. */
+static span_t bearer_token(const char *authorization) {
+    size_t scheme = strlen("Bearer");
+    if (strncasecmp(authorization, "Bearer ", scheme + 1) != 0) {
+        return (span_t){0};
+    }
+    return span_text(authorization + scheme + strspn(authorization + scheme, " "));
+}
+
+/* Who asks: whoever says so must show it, wherever he goes. */
+static bool know_person(call_t *call) {
+    const char *authorization = http_header(call->http, "Authorization");
+    const char *why = NULL;
+    char detail[64];
+    if (authorization == NULL && call->route->access == ACCESS_EVERYBODY) {
+        return true;
+    }
+    span_t token = authorization != NULL ? bearer_token(authorization) : (span_t){0};
+    if (token.ptr == NULL) {
+        call_refuse(call, REFUSE_UNAUTHENTICATED, NULL);
+        return false;
+    }
+    call->person = people_find(call->bridge->people, token, &why);
+    if (call->person != NULL) {
+        return true;
+    }
+    if (why == NULL) {
+        call_refuse(call, REFUSE_BUSY, NULL);
+    } else {
+        snprintf(detail, sizeof detail, "The access token is not good: %s", why);
+        call_refuse(call, REFUSE_UNAUTHENTICATED, detail);
+    }
     return false;
 }
 
@@ -99,6 +135,38 @@ static bool take_body(call_t *call) {
     return true;
 }
 
+/* Behind the question who asks. */
+static void go_on(call_t *call) {
+    if (!take_condition(call) || !take_body(call)) {
+        return;
+    }
+    if (call->route->run != NULL) {
+        call->route->run(call);
+    } else {
+        message_run(call);
+    }
+}
+
+static void check_role(call_t *call, const doran_reply_t *reply) {
+    tape_t *tape = call->bridge->tape;
+    uint32_t at =
+        tape_read_whole(tape, span_of(reply->body, reply->body_bytes)) == STATUS_OK ? tape_find(tape, 0, "role") : 0;
+    if (at > 0 && tape->tokens[at].type == TOKEN_TEXT &&
+        span_equal(token_span(&tape->tokens[at]), span_text("ADMIN"))) {
+        go_on(call);
+    } else {
+        call_refuse(call, REFUSE_FORBIDDEN, NULL);
+    }
+}
+
+/* What is done by the bridge itself, nobody else would refuse: so the user's own record says what the user may do. Who
+   may call a method, the server looks after. */
+static void ask_role(call_t *call) {
+    char address[SUBJECT_BYTES_MAX + 1];
+    snprintf(address, sizeof address, "user/%s", people_user(call->person));
+    call_send(call, address, "get", span_of("\x80", 1), check_role);
+}
+
 void serve_request(void *context, http_request_t *request) {
     call_t *call = calloc(1, sizeof *call);
     CHECK(call != NULL, "out of memory");
@@ -106,12 +174,12 @@ void serve_request(void *context, http_request_t *request) {
     call->bridge->calls++;
     call->http = request;
     name_request(call);
-    if (!find_route(call) || !take_condition(call) || !take_body(call)) {
+    if (!find_route(call) || !know_person(call)) {
         return;
     }
-    if (call->route->run != NULL) {
-        call->route->run(call);
+    if (call->route->access == ACCESS_ADMIN && call->route->run != NULL) {
+        ask_role(call);
     } else {
-        message_run(call);
+        go_on(call);
     }
 }

@@ -1,0 +1,89 @@
+# shellcheck shell=bash disable=SC2034
+# SPDX-License-Identifier: MIT
+# For tests of the bridge in bash, on top of those of the server (../end-to-end/lib.sh):
+#
+#   source "$(dirname "$0")/lib.sh"
+#   plan 1
+#   start_server
+#   start_bridge                                   sets bridge (pid) and url
+#   sign_up mina@example.org "$password" Mina      sets user (id)
+#   login mina@example.org "$password"             sets token, with which all asks from then on; token= for nobody
+#   test_that "she sees herself" answers 200 GET /api/v1/auth/me
+#   test_that "by name" [ "$(field .name)" = Mina ]
+source "$(dirname "${BASH_SOURCE[0]}")/../end-to-end/lib.sh"
+
+headers=$folder/headers # of the last answer
+token=                  # whose asks these are
+password='correct horse 1'
+
+is_ready() {
+    [[ -s $1 ]] || ! kill -0 "$2" 2>/dev/null
+}
+
+# start_bridge [FLAG…]: one more in front of the server of $data, on a free port. True when it is ready.
+start_bridge() {
+    local said
+    said=$(mktemp "$folder/bridge.XXXX.out")
+    doran-bridge --data "$data" --http 127.0.0.1:0 "$@" >"$said" 2>"${said%.out}.err.out" </dev/null &
+    bridge=$!
+    servers+=("$bridge")
+    wait_until 30 is_ready "$said" "$bridge"
+    url=$(sed -n 's/^ready //p' "$said")
+    [[ $url ]] && return
+    sed 's/^/# bridge: /' "${said%.out}.err.out"
+    return 1
+}
+
+# end_bridge [SIGNAL]: true if $bridge ended with status 0.
+end_bridge() {
+    kill "-${1:-TERM}" "$bridge"
+    wait "$bridge"
+}
+
+# api METHOD PATH [BODY [HEADER…]]: sets status; the body is in $out, the headers in $headers. BODY "": none.
+api() {
+    local method=$1 path=$2 body=${3:-} header arguments=()
+    shift $(($# < 3 ? $# : 3))
+    [[ $token ]] && arguments+=(-H "Authorization: Bearer $token")
+    [[ $body ]] && arguments+=(-H 'Content-Type: application/json' --data-binary "$body")
+    [[ $method == HEAD ]] && arguments+=(--head)
+    for header; do
+        arguments+=(-H "$header")
+    done
+    : >"$out"
+    status=$(curl --silent --show-error --max-time 30 --path-as-is -X "$method" -o "$out" -D "$headers" -w '%{http_code}' \
+        "${arguments[@]}" "$url$path" 2>"$err")
+}
+
+# answers STATUS METHOD PATH [BODY [HEADER…]]: true if that is the answer's status.
+answers() {
+    local wanted=$1
+    shift
+    api "$@"
+    [[ $status == "$wanted" ]] && return
+    echo "# status $status instead of $wanted: $*"
+    return 1
+}
+
+# The value of a header of the last answer, whatever the case of its name.
+header() {
+    sed -n "s/^$1: *\([^\r]*\)\r*$/\1/Ip" "$headers" | head -n 1
+}
+
+code_is() {
+    [[ $(field .code) == "$1" ]]
+}
+
+# sign_up EMAIL PASSWORD NAME: sets user.
+sign_up() {
+    token='' answers 201 POST /api/v1/users "{\"email\": \"$1\", \"password\": \"$2\", \"name\": \"$3\"}" || return
+    user=$(field .id)
+}
+
+# login EMAIL PASSWORD: sets token, and user.
+login() {
+    token=''
+    answers 200 POST /api/v1/auth/login "{\"email\": \"$1\", \"password\": \"$2\"}" || return
+    token=$(field .access_token)
+    user=$(field .user.id)
+}

@@ -119,16 +119,53 @@ const route_t *route_find(http_method_t method, span_t path, captures_t *capture
     return found;
 }
 
-span_t route_capture(const route_t *self, const captures_t *captures, const char *name) {
+/* Which of the braces has this name; -1: none. */
+static int find_braces(const route_t *self, const char *name) {
     span_t pattern = span_text(self->path), part;
-    for (uint32_t i = 0; take_part(&pattern, &part);) {
+    for (int i = 0; take_part(&pattern, &part);) {
         if (part.len == 0 || part.ptr[0] != '{') {
             continue;
         }
         if (span_equal(span_of(part.ptr + 1, part.len - 2), span_text(name))) {
-            return captures->values[i];
+            return i;
         }
         i++;
     }
-    return (span_t){0};
+    return -1;
+}
+
+span_t route_capture(const route_t *self, const captures_t *captures, const char *name) {
+    int braces = find_braces(self, name);
+    return braces >= 0 ? captures->values[braces] : (span_t){0};
+}
+
+static const method_t *method_of(const route_t *self) {
+    return &self->kind->methods[self->kind_method];
+}
+
+const record_t *route_request(const route_t *self) {
+    return self->kind != NULL ? method_of(self)->request : self->body;
+}
+
+const record_t *route_reply(const route_t *self) {
+    if ((self->flags & EMPTY) != 0) {
+        return NULL;
+    }
+    if ((self->flags & SHOWN_AFTER) != 0) {
+        return kind_method(self->kind, span_text("get"))->reply;
+    }
+    return self->kind != NULL ? method_of(self)->reply : self->reply;
+}
+
+field_source_t route_source(const route_t *self, const field_t *field) {
+    if (find_braces(self, field->name) >= 0) {
+        return FIELD_FROM_PATH;
+    }
+    if (self->kind != NULL && strcmp(field->name, "version") == 0) {
+        return FIELD_FROM_CONDITION;
+    }
+    if ((self->flags & MERGED) != 0 && strcmp(field->name, "clear") == 0) {
+        return FIELD_FROM_NOWHERE;
+    }
+    return self->method == HTTP_GET ? FIELD_FROM_QUERY : FIELD_FROM_BODY;
 }

@@ -72,4 +72,18 @@ const route_t *route_find(http_method_t method, span_t path, captures_t *capture
 /* The value of the braces of this name, or absent. */
 span_t route_capture(const route_t *self, const captures_t *captures, const char *name);
 
+/* The record of the request and of what is answered; NULL: none. */
+const record_t *route_request(const route_t *self);
+const record_t *route_reply(const route_t *self);
+
+/* Where a field of the request comes from. Nowhere: the bridge forms it. */
+typedef enum field_source {
+    FIELD_FROM_NOWHERE,
+    FIELD_FROM_PATH,
+    FIELD_FROM_CONDITION,
+    FIELD_FROM_QUERY,
+    FIELD_FROM_BODY
+} field_source_t;
+field_source_t route_source(const route_t *self, const field_t *field);
+
 #endif

@@ -82,6 +82,7 @@ static void free_closing(client_t *client) {
         free(client);
     } else {
         subscriptions_settle(&client->exchange);
+        connection_settle(client->exchange.connection, exchange_has_work(&client->exchange));
     }
 }
 

@@ -133,7 +133,8 @@ DORAN_API doran_code_t doran_query(doran_t *self, const char *kind, const char *
  * on_open (may be NULL) runs each time a handle was opened, with the reply {handle, user, role, session, expires_at},
  * and at the end with the error.
  *
- * Every doran_t of a connection is closed by itself, in any order; the last one ends the connection. doran_run,
+ * Every doran_t of a connection is closed by itself, in any order; the last one ends the connection. Closing one that
+ * acts for a user has the server end its handle, with all it hears: not at once, but while the others work. doran_run,
  * doran_fd, doran_flush, doran_in_flight, doran_ping, doran_endpoint and doran_session mean the connection, whichever
  * of its doran_t they are given. in_flight_max counts over all of them; openings and subscriptions do not count.
  *

@@ -62,7 +62,7 @@ static void answered(void *context, const doran_reply_t *reply) {
     self->reopened = false;
     self->pending = NULL;
     exchange->errands.out -= 1;
-    if (status_retryable((status_t)reply->code)) {
+    if (status_retryable((status_t)reply->code) && !self->last) {
         errand_start_later(self);
     } else {
         self->kind->done(self->owner, exchange, reply); /* self may be gone afterwards */
@@ -109,6 +109,14 @@ void errand_cancel(errand_t *self) {
     self->state = ERRAND_IDLE;
     self->pending = NULL;
     send_line(self->exchange);
+}
+
+bool errand_finish(errand_t *self) {
+    self->last = self->state == ERRAND_OUT && self->pending->sends > 0;
+    if (!self->last) {
+        errand_cancel(self);
+    }
+    return self->last;
 }
 
 bool errand_was_sent(const errand_t *self) {

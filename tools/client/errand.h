@@ -27,7 +27,7 @@ typedef enum errand_state { ERRAND_IDLE, ERRAND_IN_LINE, ERRAND_OUT, ERRAND_ASLE
 typedef struct errand_kind {
     /* Its turn: makes the request with exchange_add. */
     pending_t *(*send)(void *owner, exchange_t *exchange, uint64_t deadline_us);
-    /* The answer, final. The errand is idle and may be started again, or gone when this returns. */
+    /* The answer, final, or the last. The errand is idle and may be started again, or gone when this returns. */
     void (*done)(void *owner, exchange_t *exchange, const doran_reply_t *reply);
 } errand_kind_t;
 
@@ -38,6 +38,7 @@ struct errand {
     exchange_t *exchange;
     errand_state_t state;
     bool sent;          /* something, some time */
+    bool last;          /* its request is not followed by another */
     bool reopened;      /* its handle was, because its request was refused; goes on to the next request */
     pending_t *pending; /* OUT */
     uint64_t due_us;    /* ASLEEP */
@@ -63,6 +64,8 @@ void errand_start(errand_t *self);
 void errand_start_later(errand_t *self);
 /* Idle again, from any state; done will not run. What was sent may happen, but nothing is sent any more. */
 void errand_cancel(errand_t *self);
+/* If its request is under way, its answer is taken as final, whatever it is: true. Else idle again: false. */
+bool errand_finish(errand_t *self);
 /* Was something sent that may happen or have happened? Also if it was long ago. */
 bool errand_was_sent(const errand_t *self);
 

@@ -75,6 +75,31 @@ static span_t given(const doran_reply_t *reply) {
     return found ? token_span(&tokens[at]) : (span_t){0};
 }
 
+static pending_t *send_close(void *owner, exchange_t *exchange, uint64_t deadline_us) {
+    static const uint8_t empty_map[] = {0x80};
+    address_t broker = {.kind = span_text("broker"), .key = span_text("self")};
+    return exchange_add(exchange, owner, broker, span_text("close_handle"), span_of(empty_map, sizeof empty_map),
+                        deadline_us);
+}
+
+static void told(void *owner, exchange_t *exchange, const doran_reply_t *reply) {
+    (void)exchange;
+    (void)reply;
+    handle_left(owner);
+}
+
+static const errand_kind_t closing = {.send = send_close, .done = told};
+
+/* Of one whose errand is idle: has the server end it if that has it. */
+static void end_closed(handle_t *self) {
+    if (self->state == HANDLE_OPEN) {
+        errand_init(&self->errand, &closing, self, self->exchange);
+        errand_start(&self->errand);
+    } else {
+        handle_left(self);
+    }
+}
+
 static void opened(void *owner, exchange_t *exchange, const doran_reply_t *reply) {
     handle_t *self = owner;
     doran_reply_t senseless = {
@@ -85,6 +110,10 @@ static void opened(void *owner, exchange_t *exchange, const doran_reply_t *reply
     } else {
         reply = reply->code == DORAN_OK ? &senseless : reply;
         fail(self, reply->code, reply->text);
+    }
+    if (self->closed) {
+        end_closed(self);
+        return;
     }
     pending_queue_waiting(exchange->pending, self); /* to be sent, or to end with the error */
     if (self->on_open != NULL) {
@@ -125,43 +154,51 @@ handle_t *handle_new(exchange_t *exchange, address_t address, span_t body, doran
 
 void handle_left(handle_t *self) {
     handles_t *handles = &self->exchange->handles;
-    if (!self->closed || !TAILQ_EMPTY(&self->subscriptions)) {
+    if (!self->closed || self->errand.state != ERRAND_IDLE || !TAILQ_EMPTY(&self->subscriptions)) {
         return;
     }
     if (self->state == HANDLE_OPEN) {
         HASH_DELETE(hh, handles->by_bytes, self);
     }
     TAILQ_REMOVE(&handles->all, self, in_all);
-    handles->count -= 1;
     destroy(self);
 }
 
 void handle_close(handle_t *self) {
-    errand_cancel(&self->errand);
     self->closed = true;
-    handle_left(self);
+    self->exchange->handles.count -= 1;
+    if (!errand_finish(&self->errand)) { /* else the answer is waited for: it may give a handle */
+        end_closed(self);
+    }
 }
 
 /* What the server forgets. */
 
-static void lose(handle_t *self) {
+/* False: it is closed, and may be gone. */
+static bool lose(handle_t *self) {
     CHECK(self->state == HANDLE_OPEN, "state %d", (int)self->state);
     HASH_DELETE(hh, self->exchange->handles.by_bytes, self);
     self->state = HANDLE_OPENING;
     self->opening += 1;
     subscriptions_handle_lost(self);
+    if (self->closed) {
+        errand_cancel(&self->errand);
+        handle_left(self);
+        return false;
+    }
+    return true;
 }
 
 void handle_reopen(handle_t *self) {
-    lose(self);
-    if (!self->closed) {
+    if (lose(self)) {
         errand_start(&self->errand);
     }
 }
 
 void handles_forgotten(exchange_t *exchange) {
-    handle_t *self;
-    TAILQ_FOREACH(self, &exchange->handles.all, in_all) {
+    handle_t *next;
+    for (handle_t *self = TAILQ_FIRST(&exchange->handles.all); self != NULL; self = next) {
+        next = TAILQ_NEXT(self, in_all);
         if (self->state == HANDLE_OPEN) {
             handle_reopen(self);
         }
@@ -172,10 +209,7 @@ static void end(handle_t *self) {
     self->restless = clock_us() < self->open_us + SOON_US ? self->restless + 1 : 0;
     if (self->restless <= 1) {
         handle_reopen(self);
-        return;
-    }
-    lose(self);
-    if (!self->closed) {
+    } else if (lose(self)) {
         errand_start_later(&self->errand);
     }
 }

@@ -7,7 +7,8 @@
  *   OPENING ──answer──► OPEN ──ended, forgotten or refused by the server──► OPENING
  *      └──error──► FAILED
  *
- * Requests wait for one that is OPENING (PENDING_WAITING), and so do its subscriptions. One thread.
+ * Requests wait for one that is OPENING (PENDING_WAITING), and so do its subscriptions. One that the program has closed
+ * lives on until the server has been told, or need not be told any more. One thread.
  */
 #ifndef DORAN_CLIENT_HANDLE_H
 #define DORAN_CLIENT_HANDLE_H
@@ -26,7 +27,7 @@ TAILQ_HEAD(subscription_list, doran_subscription);
 /* Visible for its fields; changed by this module only. */
 struct handle {
     handle_state_t state;
-    bool closed; /* by the program; kept for subscriptions that are on their way out */
+    bool closed; /* by the program */
     uint8_t bytes[HANDLE_BYTES];
     uint32_t opening;  /* how often it was begun to open: tells its bytes from earlier ones */
     uint64_t open_us;  /* when it was opened last */
@@ -49,7 +50,7 @@ struct handle {
 typedef struct handles {
     TAILQ_HEAD(handle_list, handle) all;
     handle_t *by_bytes;
-    uint32_t count;
+    uint32_t count; /* that are not closed */
 } handles_t;
 
 void handles_init(handles_t *self);
@@ -57,9 +58,10 @@ void handles_fini(handles_t *self);
 
 /* Begins to open. Copies address and body. NULL: HANDLES_MAX are there. */
 handle_t *handle_new(exchange_t *exchange, address_t address, span_t body, doran_done_fn on_open, void *context);
-/* The program has closed it, and dropped its requests. Gone with the last of its subscriptions. */
+/* The program has closed it, and dropped its requests and subscriptions. The server ends it with all that it hears;
+   until then the handle is still here. */
 void handle_close(handle_t *self);
-/* A subscription of its has gone. */
+/* A subscription of its has gone, or something else for which it may still be here. */
 void handle_left(handle_t *self);
 
 /* The server refuses it, or has ended or forgotten it: opens again. Only of one that is OPEN. */

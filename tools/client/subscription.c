@@ -293,7 +293,9 @@ void subscription_leave(doran_subscription_t *self) {
 void subscriptions_leave(exchange_t *exchange, handle_t *handle) {
     doran_subscription_t *self;
     TAILQ_FOREACH(self, owner_of(exchange, handle), in_owner) {
-        if (self->state != SUBSCRIPTION_LEAVING) {
+        if (handle != NULL) {
+            subscription_go(self);
+        } else if (self->state != SUBSCRIPTION_LEAVING) {
             subscription_leave(self);
         }
     }

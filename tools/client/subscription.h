@@ -45,7 +45,7 @@ doran_code_t subscription_new(exchange_t *exchange, handle_t *handle, address_t 
                               doran_event_fn on_event, void *context, doran_subscription_t **subscription);
 /* on_event will not run any more. */
 void subscription_leave(doran_subscription_t *self);
-/* All that act for this handle, or for no user if it is NULL. */
+/* All that act for this handle, which is about to be closed with all that it hears; or for no user if it is NULL. */
 void subscriptions_leave(exchange_t *exchange, handle_t *handle);
 exchange_t *subscription_exchange(const doran_subscription_t *self);
 bool subscription_position(const doran_subscription_t *self, doran_position_t *position);

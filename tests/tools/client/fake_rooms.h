@@ -40,11 +40,11 @@ typedef struct rooms {
     uint32_t hearer_count;
     uint8_t handles[SESSIONS_MAX][HANDLE_BYTES];
     uint32_t handle_count;
-    uint32_t taken;                                  /* of the server's requests */
-    status_t open_fails;                             /* not OK: what session.open answers */
-    status_t fails;                                  /* not OK: what everything but session.open answers */
-    bool silent;                                     /* answers nothing */
-    uint32_t opens, subscribes, unsubscribes, calls; /* that were answered */
+    uint32_t taken;                                          /* of the server's requests */
+    status_t open_fails;                                     /* not OK: what session.open answers */
+    status_t fails;                                          /* not OK: what everything but session.open answers */
+    bool silent;                                             /* answers nothing */
+    uint32_t opens, closes, subscribes, unsubscribes, calls; /* that were answered */
     /* What the next request suffers; NULL: nothing. True: it is done with. */
     bool (*mischief)(struct rooms *self, const fake_request_t *request);
 } rooms_t;
@@ -239,6 +239,15 @@ static inline void rooms_open(rooms_t *self, const fake_request_t *request) {
     self->opens++;
 }
 
+static inline void rooms_close(rooms_t *self, const fake_request_t *request) {
+    int index = rooms_find_handle(self, request->handle);
+    cr_assert_str_eq(request->method, "close_handle");
+    cr_assert(request->has_handle && index >= 0);
+    rooms_end_handle(self, (uint32_t)index, false);
+    fake_reply(self->server, request->id, "n", 0);
+    self->closes++;
+}
+
 /* Requests. */
 
 /* {after?: {log_epoch, seq}}: true if there is one. */
@@ -314,6 +323,8 @@ static inline void rooms_answer(rooms_t *self, const fake_request_t *request) {
         fake_fail(self->server, request->id, STATUS_UNAUTHENTICATED, 0);
     } else if (self->fails != STATUS_OK) {
         fake_fail(self->server, request->id, self->fails, 0);
+    } else if (strcmp(request->kind, "broker") == 0) {
+        rooms_close(self, request);
     } else if (strcmp(request->kind, "topic") != 0) {
         fake_reply(self->server, request->id, "n", request->id);
         self->calls++;

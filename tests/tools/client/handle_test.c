@@ -182,7 +182,7 @@ Test(handle, nothing_of_a_user_completes_after_it_was_closed_and_the_others_go_o
     rooms_destroy(rooms);
 }
 
-Test(handle, unsubscribes_what_a_closed_user_had) {
+Test(handle, closed_user_hears_nothing_and_its_handle_and_all_it_heard_end_at_once) {
     rooms_t *rooms = rooms_new(3);
     doran_t *client = open_client(rooms->server, (doran_options_t){0});
     user_t ada = {0};
@@ -198,11 +198,93 @@ Test(handle, unsubscribes_what_a_closed_user_had) {
     for (uint32_t i = 0; i < 3; i++) {
         watches[i].subscription = NULL;
     }
-    LIVE_UNTIL(rooms->hearer_count == 1);
-    cr_expect_eq(rooms->unsubscribes, 3);
+    LIVE_UNTIL(rooms->closes == 1);
+    cr_expect_eq(rooms->hearer_count, 1);
+    cr_expect_eq(rooms->handle_count, 0);
+    cr_expect_eq(rooms->unsubscribes, 0);
     rooms_publish(rooms, 0, false);
     LIVE_UNTIL(watch.events == 1);
     cr_expect_eq(watches[0].events, 0);
+    doran_close(&client);
+    rooms_destroy(rooms);
+}
+
+Test(handle, user_that_is_closed_while_its_handle_is_opened_leaves_none_behind) {
+    rooms_t *rooms = rooms_new(1);
+    rooms->silent = true;
+    doran_t *client = open_client(rooms->server, (doran_options_t){0});
+    user_t ada = {0};
+    watch_t watch = {0};
+    user_start(&ada, client);
+    watch_start(&watch, ada.client, 0);
+    LIVE_UNTIL(rooms->server->count == 1);
+    doran_close(&ada.client);
+    watch.subscription = NULL;
+    rooms->silent = false;
+    rooms->taken = 0;
+    LIVE_UNTIL(rooms->closes == 1);
+    cr_expect_eq(rooms->handle_count, 0);
+    cr_expect_eq(ada.opened, 0);
+    cr_expect_eq(rooms->subscribes, 0);
+    doran_close(&client);
+    rooms_destroy(rooms);
+}
+
+Test(handle, user_that_is_closed_before_anything_was_sent_opens_nothing) {
+    rooms_t *rooms = rooms_new(1);
+    doran_t *client = open_client(rooms->server, (doran_options_t){0});
+    user_t ada = {0};
+    user_start(&ada, client);
+    doran_close(&ada.client);
+    live_for(client, rooms, 100);
+    cr_expect_eq(rooms->opens, 0);
+    cr_expect_eq(doran_run(client, -1), 0, "nothing can come any more");
+    doran_close(&client);
+    rooms_destroy(rooms);
+}
+
+Test(handle, closing_is_asked_for_again_until_the_server_has_done_so_or_forgotten_it) {
+    rooms_t *rooms = rooms_new(1);
+    doran_t *client = open_client(rooms->server, (doran_options_t){0});
+    user_t users[3] = {{0}};
+    for (uint32_t i = 0; i < 3; i++) {
+        user_start(&users[i], client);
+    }
+    LIVE_UNTIL(users[2].opened == 1);
+    rooms->fails = STATUS_BUSY;
+    doran_close(&users[0].client);
+    LIVE_UNTIL(strcmp(last_request(rooms)->kind, "broker") == 0);
+    rooms->fails = STATUS_OK;
+    LIVE_UNTIL(rooms->closes == 1);
+    rooms_end_handle(rooms, 0, false); /* without a word */
+    doran_close(&users[1].client);
+    doran_close(&users[2].client);
+    LIVE_UNTIL(rooms->closes == 2);
+    live_for(client, rooms, 100);
+    cr_expect_eq(rooms->opens, 3, "nobody opens again what was closed");
+    cr_expect_eq(rooms->handle_count, 0);
+    doran_close(&client);
+    rooms_destroy(rooms);
+}
+
+Test(handle, closing_that_waits_is_forgotten_with_the_server) {
+    rooms_t *rooms = rooms_new(1);
+    doran_t *client = open_client(rooms->server, (doran_options_t){0});
+    user_t ada = {0}, bob = {0};
+    user_start(&ada, client);
+    user_start(&bob, client);
+    LIVE_UNTIL(ada.opened == 1 && bob.opened == 1);
+    rooms->silent = true;
+    uint32_t count = rooms->server->count;
+    doran_close(&ada.client);
+    LIVE_UNTIL(rooms->server->count > count);
+    rooms_forget(rooms);
+    rooms->silent = false;
+    LIVE_UNTIL(bob.opened == 2);
+    live_for(client, rooms, 100);
+    cr_expect_eq(rooms->opens, 3);
+    cr_expect_eq(rooms->closes, 0);
+    doran_close(&bob.client);
     doran_close(&client);
     rooms_destroy(rooms);
 }

@@ -82,22 +82,13 @@ static bool is_line_or_tab(uint8_t byte) {
     return byte == '\n' || byte == '\t';
 }
 
-/* Of UTF-8. */
-static size_t characters(span_t text) {
-    size_t count = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        count += (text.ptr[i] & 0xc0) != 0x80;
-    }
-    return count;
-}
-
 static status_t check_text(turn_t *turn, span_t text, bool lines, const char *field) {
     for (size_t i = 0; i < text.len; i++) {
         if (control_at(text, i) && !(lines && is_line_or_tab(text.ptr[i]))) {
             return turn_fail(turn, STATUS_INVALID, "%s: a control character at byte %zu", field, i);
         }
     }
-    if (characters(text) > ROOM_TEXT_CHARACTERS_MAX) {
+    if (span_characters(text) > ROOM_TEXT_CHARACTERS_MAX) {
         return turn_fail(turn, STATUS_INVALID, "%s: more than %d characters", field, ROOM_TEXT_CHARACTERS_MAX);
     }
     return STATUS_OK;

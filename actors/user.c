@@ -6,23 +6,28 @@
  *                                          └──────refused──► conflict                     old email
  *
  * What is to be done travels with the claim and comes back with its answer, so an account that is not made yet is not
- * there at all. One that is there and changes its e-mail has a row `claim` until then, a user_move: the HASH, and the
- * token of who waits, by which the answer is told from that of an earlier claim. A claim may be lost for good (a dead
- * letter): after ANSWER_MS the change is given up, and a release goes behind the claim. An answer that comes later
- * still changes nothing, and the address is given back.
+ * there at all. With a password it travels to a work first, and the hash goes on from there:
+ *
+ *   create {password} ──work──► hashed ──claim──► email ──claimed──► the record ──set──► credential ──secured──► the
+ * answer └─ guard: the work was lost ─► deadline_exceeded
+ *
+ * So a password is in no row, message or timer, but in the order of a work, which is never stored; and who reads that
+ * the account was made may log in.
+ *
+ * An account that is there and changes its e-mail has a row `claim` until then, a user_move: the HASH, and the token of
+ * who waits, by which the answer is told from that of an earlier claim. A claim may be lost for good (a dead letter):
+ * after ANSWER_MS the change is given up, and a release goes behind the claim. An answer that comes later still changes
+ * nothing, and the address is given back.
  *
  * The rows `session/KEY` are the login sessions that may be: those that it vouched for and that have not ended.
  */
-#include <ctype.h>
-#include <sodium.h>
-
+#include "actors/email_key.h"
 #include "actors/kind.h"
 #include "actors/turn.h"
+#include "actors/work_password.h"
 #include "storage/little_endian.h"
 
 enum {
-    EMAIL_HASH_BYTES = 16,
-    EMAIL_KEY_BYTES = 2 * EMAIL_HASH_BYTES,
     SESSIONS_MAX = 50, /* of one user; the oldest ends for one more */
     TIME_BYTES = 8,
     ANSWER_MS = 60000, /* a claim without an answer by then is given up */
@@ -34,47 +39,7 @@ static_assert((int)SESSIONS_MAX < (int)TURN_SENDS_MAX, "a turn can end them all"
 #define SESSION "session/"
 #define SESSION_AFTER "session0" /* behind all of them */
 
-/* One @ with something before it and a dot-separated name behind it, and nothing that a mail header could trip over. */
-static bool email_plausible(span_t email) {
-    const uint8_t *at = memchr(email.ptr, '@', email.len);
-    if (at == NULL || at == email.ptr) {
-        return false;
-    }
-    for (size_t i = 0; i < email.len; i++) {
-        uint8_t byte = email.ptr[i];
-        if (byte <= ' ' || byte == 0x7f || strchr("<>(),;:\\\"[]", byte) != NULL ||
-            (byte == '@' && email.ptr + i != at)) {
-            return false;
-        }
-    }
-    span_t domain = span_of(at + 1, (size_t)(email.ptr + email.len - (at + 1)));
-    const uint8_t *dot = memchr(domain.ptr, '.', domain.len);
-    return dot != NULL && dot != domain.ptr && domain.ptr[domain.len - 1] != '.';
-}
-
-/* OK, or the turn failed. */
-static status_t email_normalised(turn_t *turn, span_t email, span_t *normalised) {
-    if (!email_plausible(email)) {
-        return turn_fail(turn, STATUS_INVALID, "email is not an address");
-    }
-    uint8_t *lower = turn_alloc(turn, email.len);
-    for (size_t i = 0; i < email.len; i++) {
-        lower[i] = (uint8_t)(email.ptr[i] < 0x80 ? tolower(email.ptr[i]) : email.ptr[i]);
-    }
-    *normalised = span_of(lower, email.len);
-    return STATUS_OK;
-}
-
 /* The account and its e-mail */
-
-/* Key of the e-mail's actor. */
-static span_t email_key(turn_t *turn, span_t email) {
-    uint8_t hash[KEYED_HASH_BYTES];
-    char *key = turn_alloc(turn, EMAIL_KEY_BYTES + 1);
-    turn_keyed_hash(turn, "email", email, hash);
-    sodium_bin2hex(key, EMAIL_KEY_BYTES + 1, hash, EMAIL_HASH_BYTES);
-    return span_of(key, EMAIL_KEY_BYTES);
-}
 
 static span_t packed(turn_t *turn, const record_t *record, const void *in) {
     pack_t pack = pack_into(turn_alloc(turn, CLAIM_BYTES_MAX), CLAIM_BYTES_MAX);
@@ -83,9 +48,9 @@ static span_t packed(turn_t *turn, const record_t *record, const void *in) {
     return pack_bytes(&pack);
 }
 
-static status_t send_claim(turn_t *turn, span_t email, user_claim_t *claim) {
+static status_t send_claim(turn_t *turn, span_t email, span_t hold, user_claim_t *claim) {
     FIELD_SET(user_claim, claim, user, turn_key(turn));
-    FIELD_SET(user_claim, claim, hold, turn_hold(turn));
+    FIELD_SET(user_claim, claim, hold, hold);
     return turn_send(turn, &kinds[KIND_email], email_key(turn, email), METHOD_email_claim, claim);
 }
 
@@ -175,26 +140,83 @@ static status_t change(turn_t *turn, user_t *user) {
     return status == STATUS_OK ? turn_reply(turn, &changed) : status;
 }
 
-/* A key without a person may do what it may call. */
+/* A gateway acts for people, and for none without a handle. */
 static bool is_own_or_admin(const turn_t *turn) {
     span_t user = turn_user(turn);
-    return user.ptr == NULL || (turn_roles(turn) & ROLE_ADMIN) != 0 || span_equal(user, turn_key(turn));
+    return (turn_roles(turn) & (ROLE_SERVICE | ROLE_OPERATOR | ROLE_ADMIN)) != 0 ||
+           (user.ptr != NULL && span_equal(user, turn_key(turn)));
 }
 
 /* Sign-up */
 
+static status_t check_create(turn_t *turn, const user_create_t *asked) {
+    if (FIELD_HAS(user_create, asked, role) && (turn_roles(turn) & ROLE_OPERATOR) == 0) {
+        return turn_fail(turn, STATUS_FORBIDDEN, "role: only an operator says what a new user may do");
+    }
+    if (!FIELD_HAS(user_create, asked, password)) {
+        return STATUS_OK;
+    }
+    size_t characters = span_characters(asked->password);
+    return characters >= PASSWORD_CHARACTERS_MIN && characters <= PASSWORD_CHARACTERS_MAX
+               ? STATUS_OK
+               : turn_fail(turn, STATUS_INVALID, "password: it has %d to %d characters", PASSWORD_CHARACTERS_MIN,
+                           PASSWORD_CHARACTERS_MAX);
+}
+
+static status_t claim_for(turn_t *turn, const user_create_t *asked) {
+    user_claim_t claim = {0};
+    FIELD_SET(user_claim, &claim, create, packed(turn, &record_user_create, asked));
+    return send_claim(turn, asked->email, turn_hold(turn), &claim);
+}
+
+static status_t hash_for(turn_t *turn, const user_create_t *asked) {
+    user_create_t create = *asked;
+    user_hash_t hash = {0};
+    user_wait_t wait = {0};
+    create.present &= ~FIELD_BIT(user_create, password);
+    FIELD_SET(user_hash, &hash, password, asked->password);
+    FIELD_SET(user_hash, &hash, until, turn_now(turn) + PASSWORD_MS);
+    FIELD_SET(user_hash, &hash, hold, turn_hold(turn));
+    FIELD_SET(user_hash, &hash, create, packed(turn, &record_user_create, &create));
+    FIELD_SET(user_wait, &wait, hold, hash.hold);
+    status_t status = turn_at(turn, hash.until, METHOD_user_not_hashed, hash.hold, &wait);
+    return status == STATUS_OK ? turn_work(turn, &work_password_hash, &hash, METHOD_user_hashed) : status;
+}
+
 static status_t create(turn_t *turn, const void *state, const void *request) {
     user_create_t asked = *(const user_create_t *)request;
-    user_claim_t claim = {0};
     span_t email;
     (void)state;
-    status_t status = email_normalised(turn, asked.email, &email);
+    status_t status = check_create(turn, &asked);
+    if (status == STATUS_OK) {
+        status = email_key_normalise(turn, asked.email, &email);
+    }
     if (status != STATUS_OK) {
         return status;
     }
     FIELD_SET(user_create, &asked, email, email);
-    FIELD_SET(user_claim, &claim, create, packed(turn, &record_user_create, &asked));
-    return send_claim(turn, email, &claim);
+    return FIELD_HAS(user_create, &asked, password) ? hash_for(turn, &asked) : claim_for(turn, &asked);
+}
+
+static status_t hashed(turn_t *turn, const void *state, const void *request) {
+    const user_hash_t *hash = request;
+    user_create_t create;
+    user_claim_t claim = {0};
+    (void)state;
+    if (turn_now(turn) >= hash->until) {
+        return STATUS_OK; /* the guard has its turn, or had it */
+    }
+    record_read(&record_user_create, hash->create, &create);
+    FIELD_COPY(user_claim, &claim, user_hash, hash, create);
+    FIELD_COPY(user_claim, &claim, user_hash, hash, phc);
+    status_t status = turn_cancel(turn, METHOD_user_not_hashed, hash->hold);
+    return status == STATUS_OK ? send_claim(turn, create.email, hash->hold, &claim) : status;
+}
+
+static status_t not_hashed(turn_t *turn, const void *state, const void *request) {
+    const user_wait_t *wait = request;
+    (void)state;
+    return turn_fail_to(turn, wait->hold, STATUS_DEADLINE_EXCEEDED, "Too many sign up just now; try again, as anew");
 }
 
 static void new_user(const turn_t *turn, const user_create_t *asked, user_t *user) {
@@ -206,15 +228,28 @@ static void new_user(const turn_t *turn, const user_create_t *asked, user_t *use
     FIELD_COPY(user, user, user_create, asked, picture);
     FIELD_COPY(user, user, user_create, asked, info);
     FIELD_SET(user, user, status, user_status_ACTIVE);
-    FIELD_SET(user, user, role, person_role_USER);
+    FIELD_SET(user, user, role, FIELD_OR(user_create, asked, role, person_role_USER));
     FIELD_SET(user, user, created_at, turn_now(turn));
     FIELD_SET(user, user, updated_at, turn_now(turn));
+}
+
+/* The answer comes when the credential has it. */
+static status_t send_phc(turn_t *turn, const user_claim_t *claim) {
+    credential_set_t asked = {0};
+    FIELD_SET(credential_set, &asked, phc, claim->phc);
+    FIELD_SET(credential_set, &asked, hold, claim->hold);
+    return turn_send(turn, &kinds[KIND_credential], turn_key(turn), METHOD_credential_set, &asked);
+}
+
+static status_t answer_create(turn_t *turn, const user_t *user, span_t hold) {
+    user_view_t view;
+    view_of(turn, user, &view);
+    return turn_reply_to(turn, hold, METHOD_user_create, &view);
 }
 
 static status_t finish_create(turn_t *turn, const user_t *old, const user_claim_t *claim) {
     user_create_t asked;
     user_t user;
-    user_view_t view;
     record_read(&record_user_create, claim->create, &asked);
     if (old != NULL) { /* two asked for one key */
         status_t status = give_back(turn, old, asked.email);
@@ -227,8 +262,12 @@ static status_t finish_create(turn_t *turn, const user_t *old, const user_claim_
     if (status != STATUS_OK) {
         return status;
     }
-    view_of(turn, &user, &view);
-    return turn_reply_to(turn, claim->hold, METHOD_user_create, &view);
+    return FIELD_HAS(user_claim, claim, phc) ? send_phc(turn, claim) : answer_create(turn, &user, claim->hold);
+}
+
+static status_t secured(turn_t *turn, const void *state, const void *request) {
+    const user_wait_t *wait = request;
+    return answer_create(turn, state, wait->hold);
 }
 
 /* Changes */
@@ -267,7 +306,7 @@ static status_t begin_move(turn_t *turn, const user_update_t *asked) {
     if (status == STATUS_OK) {
         status = turn_at(turn, turn_now(turn) + ANSWER_MS, METHOD_user_give_up, span_text(""), &move);
     }
-    return status == STATUS_OK ? send_claim(turn, asked->email, &claim) : status;
+    return status == STATUS_OK ? send_claim(turn, asked->email, move.hold, &claim) : status;
 }
 
 /* OK and begun: the answer comes with the claim's. */
@@ -275,7 +314,7 @@ static status_t update_email(turn_t *turn, const user_t *user, user_update_t *as
     user_move_t move;
     bool moves = false;
     span_t email;
-    status_t status = email_normalised(turn, asked->email, &email);
+    status_t status = email_key_normalise(turn, asked->email, &email);
     if (status == STATUS_OK) {
         status = under_way(turn, &move, &moves);
     }
@@ -510,15 +549,12 @@ static status_t set_role(turn_t *turn, const void *state, const void *request) {
 }
 
 static const handler_fn handlers[METHOD_user_COUNT] = {
-    [METHOD_user_create] = create,
-    [METHOD_user_get] = get,
-    [METHOD_user_update] = update,
-    [METHOD_user_set_status] = set_status,
-    [METHOD_user_set_role] = set_role,
-    [METHOD_user_claimed] = claimed,
-    [METHOD_user_refused] = refused,
-    [METHOD_user_vouch] = vouch,
-    [METHOD_user_session_ended] = session_ended,
+    [METHOD_user_create] = create,         [METHOD_user_get] = get,
+    [METHOD_user_update] = update,         [METHOD_user_set_status] = set_status,
+    [METHOD_user_set_role] = set_role,     [METHOD_user_hashed] = hashed,
+    [METHOD_user_not_hashed] = not_hashed, [METHOD_user_secured] = secured,
+    [METHOD_user_claimed] = claimed,       [METHOD_user_refused] = refused,
+    [METHOD_user_vouch] = vouch,           [METHOD_user_session_ended] = session_ended,
     [METHOD_user_give_up] = give_up,
 };
 

@@ -61,6 +61,12 @@ enum {
     INDEXED_FIELDS_MAX = 8,
     INDEX_VALUE_BYTES_MAX = 64, /* of a text; what is longer is found by its beginning */
 
+    /* Passwords, in Unicode as they are typed, and their hashes as texts ($argon2id$…). */
+    PASSWORD_CHARACTERS_MIN = 8,
+    PASSWORD_CHARACTERS_MAX = 128,
+    PASSWORD_BYTES_MAX = 4 * PASSWORD_CHARACTERS_MAX,
+    PHC_BYTES_MAX = 127,
+
     /* Rooms. Subkeys of rooms and inboxes have room for what stands before the key. */
     ROOM_MEMBERS_MAX = 10000,
     ROOM_DIRECT_MEMBERS_MAX = 2,

@@ -27,6 +27,15 @@ static inline bool span_equal(span_t a, span_t b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Of a text in UTF-8. */
+static inline size_t span_characters(span_t text) {
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        count += (text.ptr[i] & 0xc0) != 0x80;
+    }
+    return count;
+}
+
 /* Order of bytes, shorter first among equals: the order of LMDB's keys. */
 static inline int span_compare(span_t a, span_t b) {
     size_t shared = a.len < b.len ? a.len : b.len;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+
 #include "tests/actors/shard_fixture.h"
 
 static fixture_t fixture;
@@ -80,6 +82,51 @@ Test(email, the_address_cannot_be_read_in_the_key) {
     setup();
     sign_up("u1", "mina@example.org");
     cr_assert_str_neq(claimed_key(other), first, "another folder has another key");
+}
+
+/* Logins. */
+
+static void locate(const char *email, char key[HASH_TEXT_BYTES + 1]) {
+    char body[256];
+    snprintf(body, sizeof body, "{\"email\":\"%s\"}", email);
+    const char *text = CALL(.kind = "email", .key = "locate", .method = "locate", .body = body, .roles = ROLE_GATEWAY);
+    cr_assert(fixture_is(text, "reply {\"key\":\""), "%s", text);
+    snprintf(key, HASH_TEXT_BYTES + 1, "%s", text + strlen("reply {\"key\":\""));
+}
+
+static const char *who(const char *key) {
+    return CALL(.kind = "email", .key = key, .method = "who", .roles = ROLE_GATEWAY);
+}
+
+Test(email, of_an_address_that_nobody_has_a_key_is_made_up_that_stays_and_looks_like_an_account) {
+    static const char form[] = "reply {\"user\":\"xxxxxxxx-xxxx-8xxx-xxxx-xxxxxxxxxxxx\"}";
+    char key[HASH_TEXT_BYTES + 1], other[HASH_TEXT_BYTES + 1], first[64];
+    locate("nobody@example.org", key);
+    snprintf(first, sizeof first, "%s", who(key));
+    cr_assert_eq(strlen(first), strlen(form), "%s", first);
+    for (size_t i = 0; i < strlen(form); i++) {
+        cr_assert(form[i] == 'x' ? isxdigit((unsigned char)first[i]) : form[i] == first[i], "%s", first);
+    }
+    fixture_restart(&fixture);
+    cr_assert_str_eq(who(key), first);
+    locate("nobody.else@example.org", other);
+    cr_assert_str_neq(who(other), first);
+    cr_assert_eq(fixture.records, 0, "and nothing is kept of it");
+}
+
+Test(email, only_gateways_and_operators_are_told_whose_an_address_is) {
+    cr_assert_eq(kinds[KIND_email].methods[METHOD_email_locate].roles, ROLE_GATEWAY | ROLE_OPERATOR);
+    cr_assert_eq(kinds[KIND_email].methods[METHOD_email_who].roles, ROLE_GATEWAY | ROLE_OPERATOR);
+}
+
+Test(email, a_login_finds_whose_an_address_is) {
+    char key[HASH_TEXT_BYTES + 1], claimed[HASH_TEXT_BYTES + 1];
+    sign_up("u1", "mina@example.org");
+    locate("MINA@example.org", key);
+    cr_assert_str_eq(key, claimed_key(claimed));
+    cr_assert_str_eq(who(key), "reply {\"user\":\"u1\"}");
+    cr_assert(fixture_is(CALL(.kind = "email", .key = "locate", .method = "locate", .body = "{\"email\":\"mina\"}"),
+                         ERROR_TEXT("invalid")));
 }
 
 Test(email, an_address_that_was_let_go_is_free) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "actors/store_key.h"
-
+#include "actors/work_password.h"
 #include "tests/actors/shard_fixture.h"
 
 static fixture_t fixture;
@@ -409,7 +409,148 @@ Test(user, the_same_address_again_asks_nobody) {
     cr_assert_eq(sends, 0);
 }
 
+/* Sign-up with a password. */
+
+#define NOOR "{\"email\":\"noor@example.org\",\"name\":\"Noor\",\"password\":\"noor's own password\"}"
+
+static bool loses_works(const effect_t *effect) {
+    return effect->type == EFFECT_WORK;
+}
+
+static void assert_logs_in(const char *key) {
+    const char *text = fixture_call(&fixture, &(call_t){.kind = "credential",
+                                                        .key = key,
+                                                        .method = "login",
+                                                        .body = "{\"password\":\"noor's own password\"}"});
+    cr_assert_str_eq(text, "reply {}");
+}
+
+static void assert_password(const char *password, const char *begin) {
+    char body[1200];
+    snprintf(body, sizeof body, "{\"email\":\"noor@example.org\",\"name\":\"Noor\",\"password\":\"%s\"}", password);
+    const char *text = CALL_OF("u2", "create", body);
+    cr_assert(fixture_is(text, begin), "%s: %s", password, text);
+}
+
+Test(user, a_password_has_8_to_128_characters) {
+    char password[600];
+    assert_password("seven77", ERROR_TEXT("invalid"));
+    assert_password("말말말말말말말", ERROR_TEXT("invalid"));
+    snprintf(password, sizeof password, "%0129d", 0);
+    assert_password(password, ERROR_TEXT("invalid"));
+    cr_assert_eq(fixture.records, 0);
+    for (int i = 0; i < PASSWORD_CHARACTERS_MAX; i++) {
+        memcpy(password + 4 * i, "\xf0\x9f\x90\xb4", 5);
+    }
+    assert_password(password, "reply");
+}
+
+Test(user, a_sign_up_whose_work_is_lost_leaves_nothing_and_is_told_in_seconds) {
+    call_t call = {.key = "u2", .method = "create", .body = NOOR, .session = 1, .id = 1, .lowest = 1};
+    fixture.loses = loses_works;
+    fixture.may_wait = true;
+    uint64_t ticket = fixture_send(&fixture, &call);
+    fixture_pass(&fixture, PASSWORD_MS - 1);
+    cr_assert_null(fixture_outcome(&fixture, ticket));
+    fixture_pass(&fixture, 1);
+    cr_assert(fixture_is(fixture_outcome(&fixture, ticket), ERROR_TEXT("deadline_exceeded")));
+    fixture.loses = NULL;
+    cr_assert_str_eq(fixture_call(&fixture, &call), fixture_outcome(&fixture, ticket));
+    cr_assert(fixture_is(CALL_OF("u2", "get", NULL), ERROR_TEXT("not_found")));
+    call.id = 2;
+    cr_assert(fixture_is(fixture_call(&fixture, &call), "reply {\"id\":\"u2\",\"version\":1,"));
+    assert_logs_in("u2");
+}
+
+Test(user, a_hash_that_comes_too_late_makes_no_account) {
+    uint8_t bytes[512], account[128], hold[HOLD_BYTES] = {0};
+    pack_t pack = pack_into(bytes, sizeof bytes), inside = pack_into(account, sizeof account);
+    user_create_t create = {0};
+    user_hash_t hash = {0};
+    FIELD_SET(user_create, &create, email, span_text("noor@example.org"));
+    FIELD_SET(user_create, &create, name, span_text("Noor"));
+    record_encode(&record_user_create, &create, &inside);
+    FIELD_SET(user_hash, &hash, phc, span_text("$argon2id$"));
+    FIELD_SET(user_hash, &hash, until, fixture.unix_ms);
+    FIELD_SET(user_hash, &hash, hold, span_of(hold, sizeof hold));
+    FIELD_SET(user_hash, &hash, create, pack_bytes(&inside));
+    record_encode(&record_user_hash, &hash, &pack);
+    fixture_call(&fixture, &(call_t){.key = "u2", .method = "hashed", .raw = pack_bytes(&pack)});
+    cr_assert_eq(fixture.records, 0);
+}
+
+static int effects_left; /* until all are lost, as if the server had died */
+
+static bool loses_all_later(const effect_t *effect) {
+    (void)effect;
+    return effects_left-- <= 0;
+}
+
+Test(user, wherever_a_crash_falls_an_account_that_was_made_has_its_password) {
+    int made = 0, not_made = 0;
+    fixture.may_wait = true;
+    for (int steps = 0; steps < 10; steps++) {
+        char key[16], body[128];
+        snprintf(key, sizeof key, "u%d", steps);
+        snprintf(body, sizeof body,
+                 "{\"email\":\"%s@example.org\",\"name\":\"N\",\"password\":\"noor's own password\"}", key);
+        call_t call = {
+            .key = key, .method = "create", .body = body, .session = 1, .id = (uint64_t)steps + 1, .lowest = 1};
+        effects_left = steps;
+        fixture.loses = loses_all_later;
+        fixture_send(&fixture, &call);
+        fixture_run(&fixture);
+        fixture_restart_as(&fixture, (uint16_t)(1 + steps % 3));
+        fixture.loses = NULL;
+        uint64_t retry = fixture_send(&fixture, &call);
+        fixture_pass(&fixture, 60000);
+        bool there = fixture_is(CALL_OF(key, "get", NULL), "reply");
+        const char *text = fixture_outcome(&fixture, retry);
+        cr_assert(fixture_is(text, there ? "reply {\"id\":" : ERROR_TEXT("deadline_exceeded")), "%d: %s", steps, text);
+        if (there) {
+            assert_logs_in(key);
+        }
+        made += there;
+        not_made += !there;
+    }
+    cr_assert(not_made == 1 && made == 9, "only before the hash is made nothing is stored: %d", not_made);
+}
+
+Test(user, of_two_who_sign_up_for_one_key_one_has_account_and_password) {
+    uint64_t first = fixture_send(&fixture, &(call_t){.key = "u2", .method = "create", .body = NOOR});
+    uint64_t second = fixture_send(
+        &fixture,
+        &(call_t){.key = "u2",
+                  .method = "create",
+                  .body = "{\"email\":\"other@example.org\",\"name\":\"O\",\"password\":\"another password\"}"});
+    fixture_run(&fixture);
+    cr_assert(fixture_is(fixture_outcome(&fixture, first), "reply"));
+    cr_assert(fixture_is(fixture_outcome(&fixture, second), ERROR_TEXT("conflict")));
+    assert_logs_in("u2");
+}
+
+Test(user, only_an_operator_says_what_a_new_user_may_do) {
+    static const char body[] = "{\"email\":\"noor@example.org\",\"name\":\"Noor\",\"role\":\"ADMIN\"}";
+    static const uint32_t roles[] = {ROLE_GATEWAY, ROLE_SERVICE, ROLE_USER, ROLE_USER | ROLE_ADMIN};
+    for (size_t i = 0; i < ARRAY_LENGTH(roles); i++) {
+        const char *text =
+            fixture_call(&fixture, &(call_t){.key = "u2", .method = "create", .body = body, .roles = roles[i]});
+        cr_assert(fixture_is(text, ERROR_TEXT("forbidden")), "%s", text);
+    }
+    cr_assert_not_null(strstr(CALL_OF("u2", "create", body), "\"role\":\"ADMIN\""));
+}
+
 /* Who may do what. */
+
+Test(user, a_gateway_without_a_handle_signs_up_and_neither_reads_nor_changes) {
+#define GATEWAY(method_, body_)                                                                                        \
+    fixture_call(&fixture, &(call_t){.key = "u1", .method = (method_), .body = (body_), .roles = ROLE_GATEWAY})
+    cr_assert(fixture_is(GATEWAY("create", MINA), "reply"));
+    cr_assert_str_eq(GATEWAY("get", NULL), "reply {\"id\":\"u1\",\"name\":\"Mina\"}");
+    cr_assert(fixture_is(GATEWAY("update", "{\"name\":\"X\"}"), ERROR_TEXT("forbidden")));
+    cr_assert_eq(kinds[KIND_user].methods[METHOD_user_set_status].roles & ROLE_GATEWAY, 0);
+    assert_has("\"version\":1,");
+}
 
 static const char *call_for(const char *user, uint32_t roles, const char *method, const char *body) {
     return fixture_call(

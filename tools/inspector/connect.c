@@ -70,6 +70,7 @@ int connect_exit_code(doran_code_t code) {
     case DORAN_PRECONDITION_FAILED:
     case DORAN_IDEMPOTENCY_MISMATCH:
     case DORAN_IN_PROGRESS:
+    case DORAN_RATE_LIMITED:
     case DORAN_BUSY:
     case DORAN_STORAGE_FULL:
     case DORAN_DRAINING:

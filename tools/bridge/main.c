@@ -6,6 +6,7 @@
  * Exit codes: 0 clean stop, 1 cannot start (one sentence on stderr), 2 usage.
  */
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +32,6 @@ enum {
     URL_BYTES = HOST_BYTES + 32,
     ERROR_BYTES = 1024,
     PRIORITIES = 2, /* of events: those of the network, and what is to be done once they are */
-    HEADER_BYTES_MAX = KIB(16),
-    IDLE_MS = 60000,
     DRAIN_S = 5,
 };
 
@@ -170,13 +169,20 @@ static bool connect_server(program_t *self) {
 }
 
 static bool listen_http(program_t *self) {
+    const settings_t *settings = &self->bridge.settings;
     http_options_t options = {.base = self->bridge.base,
                               .address = self->host,
                               .port = self->port,
-                              .header_bytes_max = HEADER_BYTES_MAX,
-                              .body_bytes_max = self->bridge.settings.message_bytes_max,
-                              .idle_ms = IDLE_MS,
+                              .body_bytes_max = settings->message_bytes_max,
+                              .connections_max = (uint32_t)settings->connections_max,
+                              .address_connections_max = (uint32_t)settings->address_connections_max,
+                              .head_ms = (uint32_t)settings->http_head_ms,
+                              .body_ms = (uint32_t)settings->http_body_ms,
+                              .answer_ms = (uint32_t)settings->http_answer_ms,
+                              .idle_ms = (uint32_t)settings->http_idle_ms,
+                              .headers = serve_headers,
                               .serve = serve_request,
+                              .refuse = serve_refusal,
                               .context = &self->bridge};
     self->bridge.http = http_new(&options, self->error, sizeof self->error);
     if (self->bridge.http == NULL) {
@@ -240,6 +246,14 @@ static void stop(program_t *self) {
     }
 }
 
+/* What JSON and HTTP let go of may have been a password. */
+static void wipe_and_free(void *memory) {
+    if (memory != NULL) {
+        sodium_memzero(memory, malloc_usable_size(memory));
+        free(memory);
+    }
+}
+
 int main(int count, char **values) {
     static program_t self;
     int code = parse(&self, count, values);
@@ -249,6 +263,8 @@ int main(int count, char **values) {
         return code;
     }
     CHECK(sodium_init() >= 0, "libsodium does not start");
+    json_set_alloc_funcs(malloc, wipe_and_free);
+    event_set_mem_functions(malloc, realloc, wipe_and_free);
     if (!start(&self)) {
         fprintf(stderr, "doran-bridge: %s\n", self.error);
         stop(&self);

@@ -38,8 +38,7 @@ static span_t no_tag(void) {
 
 /* Coming into being */
 
-static status_t ask_user(turn_t *turn, span_t user, uint64_t ttl_ms, bool grant) {
-    session_vouch_t vouch = {0};
+static status_t ask_user(turn_t *turn, span_t user, session_vouch_t vouch) {
     if (!address_key_valid(user)) {
         return turn_fail(turn, STATUS_INVALID, "That is no user's address");
     }
@@ -50,15 +49,17 @@ static status_t ask_user(turn_t *turn, span_t user, uint64_t ttl_ms, bool grant)
     FIELD_SET(session_vouch, &vouch, user, user);
     FIELD_SET(session_vouch, &vouch, session, turn_key(turn));
     FIELD_SET(session_vouch, &vouch, hold, turn_hold(turn));
-    FIELD_SET(session_vouch, &vouch, ttl_ms, ttl_ms);
-    FIELD_SET(session_vouch, &vouch, grant, grant);
     return turn_send(turn, &kinds[KIND_user], user, METHOD_user_vouch, &vouch);
 }
 
 static status_t create(turn_t *turn, const void *state, const void *request) {
     const session_create_t *asked = request;
+    session_vouch_t vouch = {0};
     (void)state;
-    return ask_user(turn, asked->user, FIELD_OR(session_create, asked, ttl_ms, TTL_MS), false);
+    FIELD_SET(session_vouch, &vouch, ttl_ms, FIELD_OR(session_create, asked, ttl_ms, TTL_MS));
+    FIELD_SET(session_vouch, &vouch, grant, false);
+    FIELD_COPY(session_vouch, &vouch, session_create, asked, device);
+    return ask_user(turn, asked->user, vouch);
 }
 
 /* A handle for the peer that asks, or that has asked. */
@@ -140,6 +141,7 @@ static status_t vouched(turn_t *turn, const void *state, const void *request) {
     FIELD_SET(session, &session, role, FIELD_OR(session_vouch, vouch, role, person_role_USER));
     FIELD_SET(session, &session, created_at, now);
     FIELD_SET(session, &session, expires_at, now + vouch->ttl_ms);
+    FIELD_COPY(session, &session, session_vouch, vouch, device);
     return vouch->grant ? give_handle(turn, &session, vouch->hold) : give_token(turn, &session, vouch->hold);
 }
 
@@ -153,9 +155,13 @@ static status_t denied(turn_t *turn, const void *state, const void *request) {
 
 /* Handles */
 
+static bool is_live(const turn_t *turn, const session_t *session) {
+    return session != NULL && session->expires_at > turn_now(turn);
+}
+
 static bool good_token(const turn_t *turn, const session_t *session, span_t token) {
     uint8_t hash[KEYED_HASH_BYTES];
-    if (session == NULL || !FIELD_HAS(session, session, token_hash) || session->expires_at <= turn_now(turn)) {
+    if (!is_live(turn, session) || !FIELD_HAS(session, session, token_hash)) {
         return false;
     }
     turn_keyed_hash(turn, TOKEN_PURPOSE, token, hash);
@@ -163,16 +169,31 @@ static bool good_token(const turn_t *turn, const session_t *session, span_t toke
 }
 
 /* Writes nothing, so nothing of it is kept: who asks again is given another handle. */
-static status_t open_by_token(turn_t *turn, const session_t *session, span_t token) {
+static status_t open_there(turn_t *turn, const session_t *session) {
     session_opened_t opened;
-    if (!good_token(turn, session, token)) {
-        return turn_fail(turn, STATUS_UNAUTHENTICATED, "The token is not good, or its session has ended");
-    }
     new_handle(turn, session, &opened);
     return turn_reply(turn, &opened);
 }
 
+static status_t open_by_token(turn_t *turn, const session_t *session, span_t token) {
+    return good_token(turn, session, token)
+               ? open_there(turn, session)
+               : turn_fail(turn, STATUS_UNAUTHENTICATED, "The token is not good, or its session has ended");
+}
+
+/* A gateway has looked at an access token of its own making, which names session and user: that is proof enough here.
+ */
+static status_t open_for(turn_t *turn, const session_t *session, span_t user) {
+    if ((turn_roles(turn) & ROLE_GATEWAY) == 0) {
+        return turn_fail(turn, STATUS_FORBIDDEN, "Only a gateway knows a session's user without its token");
+    }
+    return is_live(turn, session) && span_equal(session->user, user)
+               ? open_there(turn, session)
+               : turn_fail(turn, STATUS_UNAUTHENTICATED, "The session has ended, or never was this user's");
+}
+
 static status_t open_as(turn_t *turn, const session_t *session, span_t text) {
+    session_vouch_t vouch = {0};
     address_t user;
     if ((turn_roles(turn) & ROLE_OPERATOR) == 0) {
         return turn_fail(turn, STATUS_FORBIDDEN, "Only an operator acts for whom he likes");
@@ -183,24 +204,47 @@ static status_t open_as(turn_t *turn, const session_t *session, span_t text) {
     if (session != NULL) {
         return turn_fail(turn, STATUS_CONFLICT, "There is such a session already");
     }
-    return ask_user(turn, user.key, AS_TTL_MS, true);
+    FIELD_SET(session_vouch, &vouch, ttl_ms, AS_TTL_MS);
+    FIELD_SET(session_vouch, &vouch, grant, true);
+    return ask_user(turn, user.key, vouch);
 }
 
 static status_t open_handle(turn_t *turn, const void *state, const void *request) {
     const session_open_t *asked = request;
-    bool token = FIELD_HAS(session_open, asked, token);
-    if (token == FIELD_HAS(session_open, asked, as)) {
-        return turn_fail(turn, STATUS_INVALID, "Either token or as");
+    if (__builtin_popcountll(asked->present) != 1) {
+        return turn_fail(turn, STATUS_INVALID, "One of token, as and user");
     }
-    return token ? open_by_token(turn, state, asked->token) : open_as(turn, state, asked->as);
+    return FIELD_HAS(session_open, asked, token) ? open_by_token(turn, state, asked->token)
+           : FIELD_HAS(session_open, asked, as)  ? open_as(turn, state, asked->as)
+                                                 : open_for(turn, state, asked->user);
 }
 
-/* The end */
-
-static bool may_end(const turn_t *turn, const session_t *session) {
+/* Its user, an admin, or who may call it without a person. */
+static bool is_own(const turn_t *turn, const session_t *session) {
     span_t user = turn_user(turn);
     return (turn_roles(turn) & (ROLE_ACTOR | ROLE_ADMIN)) != 0 || user.ptr == NULL || span_equal(user, session->user);
 }
+
+static status_t get(turn_t *turn, const void *state, const void *request) {
+    const session_t *session = state;
+    session_view_t view = {0};
+    (void)request;
+    if (!is_live(turn, session)) {
+        return turn_fail(turn, STATUS_NOT_FOUND, "It has ended");
+    }
+    if (!is_own(turn, session)) {
+        return turn_fail(turn, STATUS_FORBIDDEN, "It is another user's");
+    }
+    FIELD_SET(session_view, &view, session, turn_key(turn));
+    FIELD_COPY(session_view, &view, session, session, user);
+    FIELD_COPY(session_view, &view, session, session, role);
+    FIELD_COPY(session_view, &view, session, session, created_at);
+    FIELD_COPY(session_view, &view, session, session, expires_at);
+    FIELD_COPY(session_view, &view, session, session, device);
+    return turn_reply(turn, &view);
+}
+
+/* The end */
 
 /* The user that ends it has forgotten it already. */
 static bool ended_by_user(const turn_t *turn) {
@@ -215,7 +259,7 @@ static status_t end(turn_t *turn, const void *state, const void *request) {
     if (session == NULL) {
         return turn_answerable(turn) ? turn_fail(turn, STATUS_NOT_FOUND, "It has ended, or never was") : STATUS_OK;
     }
-    if (!may_end(turn, session)) {
+    if (!is_own(turn, session)) {
         return turn_fail(turn, STATUS_FORBIDDEN, "It is another user's");
     }
     status_t status = turn_end_handles(turn);
@@ -242,9 +286,13 @@ static status_t role_changed(turn_t *turn, const void *state, const void *reques
 }
 
 static const handler_fn handlers[METHOD_session_COUNT] = {
-    [METHOD_session_create] = create, [METHOD_session_open] = open_handle,
-    [METHOD_session_end] = end,       [METHOD_session_vouched] = vouched,
-    [METHOD_session_denied] = denied, [METHOD_session_role_changed] = role_changed,
+    [METHOD_session_create] = create,
+    [METHOD_session_open] = open_handle,
+    [METHOD_session_get] = get,
+    [METHOD_session_end] = end,
+    [METHOD_session_vouched] = vouched,
+    [METHOD_session_denied] = denied,
+    [METHOD_session_role_changed] = role_changed,
 };
 
 const actor_t actor_session = {.kind = "session", .handlers = handlers, .handler_count = METHOD_session_COUNT};

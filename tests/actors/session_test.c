@@ -94,9 +94,42 @@ Test(session, only_an_operator_acts_for_whom_he_likes) {
     cr_assert_eq(kinds[KIND_session].methods[METHOD_session_open].roles, ROLE_KEYS, "nobody who has a handle");
 }
 
+#define GATEWAY(key_, method_, body_)                                                                                  \
+    CALL(.kind = "session", .key = (key_), .method = (method_), .body = (body_), .roles = ROLE_GATEWAY)
+
+Test(session, a_gateway_opens_for_its_user_only_what_goes_on) {
+    char token[TOKEN_BYTES];
+    read_token(SESSION("s1", "create", "{\"user\":\"u1\",\"ttl_ms\":5000}"), token);
+    assert_is(GATEWAY("s2", "open", "{\"user\":\"u1\"}"), UNAUTHENTICATED);
+    assert_is(GATEWAY("s1", "open", "{\"user\":\"u2\"}"), UNAUTHENTICATED);
+    assert_is(GATEWAY("s1", "open", "{\"user\":\"u\"}"), UNAUTHENTICATED);
+    assert_is(SESSION("s1", "open", "{\"user\":\"u1\"}"), ERROR_TEXT("forbidden"));
+    cr_assert_eq(last_flags(), 0);
+    fixture.unix_ms += 5000; /* its timer has not fired yet */
+    assert_is(GATEWAY("s1", "open", "{\"user\":\"u1\"}"), UNAUTHENTICATED);
+    log_in("s3", token);
+    USER("set_status", "{\"status\":\"SUSPENDED\"}");
+    assert_is(GATEWAY("s3", "open", "{\"user\":\"u1\"}"), UNAUTHENTICATED);
+    cr_assert_eq(last_flags(), 0);
+}
+
+Test(session, another_user_does_not_see_it) {
+    char token[TOKEN_BYTES];
+    log_in("s1", token);
+    assert_is(CALL(.kind = "session", .key = "s1", .method = "get", .user = "u2"), ERROR_TEXT("forbidden"));
+    cr_assert_eq(kinds[KIND_session].methods[METHOD_session_get].roles & ROLE_SERVICE, 0);
+    assert_is(SESSION("s2", "get", NULL), ERROR_TEXT("not_found"));
+    fixture.unix_ms += 86400000; /* its timer has not fired yet */
+    assert_is(SESSION("s1", "get", NULL), ERROR_TEXT("not_found"));
+}
+
 Test(session, what_is_no_user_has_no_session) {
-    static const char *const bad[] = {"{}", "{\"as\":\"u1\"}", "{\"as\":\"room/u1\"}", "{\"as\":\"user/\"}",
-                                      "{\"as\":\"user/u1\",\"token\":\"x\"}"};
+    static const char *const bad[] = {"{}",
+                                      "{\"as\":\"u1\"}",
+                                      "{\"as\":\"room/u1\"}",
+                                      "{\"as\":\"user/\"}",
+                                      "{\"as\":\"user/u1\",\"token\":\"x\"}",
+                                      "{\"user\":\"u1\",\"token\":\"x\"}"};
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
         assert_is(SESSION("s1", "open", bad[i]), ERROR_TEXT("invalid"));
     }
@@ -336,6 +369,30 @@ Test(session, of_who_may_retry_the_token_is_stored_only_in_the_kept_answer) {
     cr_assert_eq(records_with_secret(token, store_key_span(&kept)), 1);
     read_token(fixture_call(&fixture, &call), again);
     cr_assert_str_eq(again, token);
+}
+
+Test(session, a_gateway_opens_it_for_its_user_without_the_token) {
+    char token[TOKEN_BYTES];
+    log_in("s1", token);
+    uint64_t records = fixture.records;
+    const char *text = GATEWAY("s1", "open", "{\"user\":\"u1\"}");
+    assert_is(text, "reply {\"handle\":");
+    assert_has(text, "\"user\":\"u1\",\"role\":\"USER\",\"session\":\"s1\",\"expires_at\":1767312000000}");
+    cr_assert_eq(last_flags(), EFFECT_GRANT);
+    cr_assert_eq(fixture.records, records, "nothing of it is kept");
+}
+
+Test(session, its_user_sees_it_with_its_device) {
+    static const char view[] = "reply {\"session\":\"s1\",\"user\":\"u1\",\"role\":\"USER\","
+                               "\"created_at\":1767225600000,\"expires_at\":1767312000000,\"device\":\"A phone\"}";
+    char token[TOKEN_BYTES];
+    read_token(SESSION("s1", "create", "{\"user\":\"u1\",\"device\":\"A phone\"}"), token);
+    cr_assert_str_eq(CALL(.kind = "session", .key = "s1", .method = "get", .user = "u1"), view);
+    cr_assert_str_eq(GATEWAY("s1", "get", NULL), view);
+    fixture_restart_as(&fixture, 2);
+    cr_assert_str_eq(SESSION("s1", "get", NULL), view);
+    log_in("s2", token);
+    cr_assert_null(strstr(SESSION("s2", "get", NULL), "device"));
 }
 
 Test(session, an_operator_acts_for_a_user) {

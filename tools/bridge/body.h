@@ -17,7 +17,17 @@ bool body_time(const char *text, uint64_t *ms);
 /* The JSON object of a request; the caller owns it. NULL, with one sentence in error: it is not JSON, or no object, or
    has a key twice, or lies too deep. */
 json_t *body_parse(span_t text, char *error, size_t error_bytes);
-/* Packs the value of a field. What does not fit the field is packed as it is, for the server to refuse. */
-void body_pack(const field_t *field, json_t *value, pack_t *pack);
+/* The parameters of a query as an object of texts; the caller owns it. NULL, with one sentence in error: one comes
+   twice, or is no UTF-8. */
+json_t *body_parse_query(span_t query, char *error, size_t error_bytes);
+/* A word of the path or the query as the field's value in a body would be; what is no such value stays text, for the
+   server to refuse. */
+json_t *body_of_word(const field_t *field, const char *word);
+
+/* The field of this name, or NULL. */
+const field_t *body_field(const record_t *record, const char *name);
+/* Packs the object as the record that it stands for. What does not fit a field is packed as it is, for the server to
+   refuse. */
+void body_pack_record(const record_t *record, json_t *object, pack_t *pack);
 
 #endif

@@ -136,10 +136,6 @@ void call_answer_record(call_t *self, const record_t *record, const doran_reply_
 
 /* Messages */
 
-char *call_parameter(const call_t *self, const char *name) {
-    return http_parameter(http_query(self->http), name);
-}
-
 /* A person whose session has ended is nobody, whatever the code with which the server said so. */
 static void take_reply(void *context, const doran_reply_t *reply) {
     call_t *self = context;

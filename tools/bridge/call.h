@@ -32,15 +32,12 @@ struct call {
     struct person *person; /* who asks, held; NULL: nobody */
     const route_t *route; /* NULL: none was found */
     captures_t captures;
-    json_t *json;      /* the body, of a method that has one; else NULL */
+    json_t *json;      /* the body, or where there is none, the parameters of the query, as texts */
     uint64_t version;  /* that If-Match gives; 0: none */
     call_done_fn done; /* of the message under way */
     void *own;         /* of a route's function, freed with the call */
     char request_id[REQUEST_ID_BYTES];
 };
-
-/* A parameter of the query, %-decoded; the caller frees it. NULL: absent. */
-char *call_parameter(const call_t *self, const char *name);
 
 /* Sends the message, for the person if there is one, and calls done with what comes. Body: a msgpack map. */
 void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done);

@@ -153,24 +153,37 @@ span_t http_body(const http_request_t *self) {
     return span_of(evbuffer_pullup(body, -1), evbuffer_get_length(body));
 }
 
-char *http_parameter(span_t query, const char *name) {
-    size_t bytes = strlen(name);
-    while (query.len > 0) {
-        const uint8_t *end = memchr(query.ptr, '&', query.len);
-        size_t len = end != NULL ? (size_t)(end - query.ptr) : query.len;
-        if (len > bytes && memcmp(query.ptr, name, bytes) == 0 && query.ptr[bytes] == '=') {
-            char *escaped = strndup((const char *)query.ptr + bytes + 1, len - bytes - 1);
-            CHECK(escaped != NULL, "out of memory");
-            char *value = evhttp_uridecode(escaped, 1, NULL);
-            free(escaped);
-            return value;
-        }
-        query = span_of(query.ptr + len, query.len - len);
-        if (query.len > 0) {
-            query = span_of(query.ptr + 1, query.len - 1);
+/* What has a NUL in it stays as it is. */
+static char *decode(span_t escaped) {
+    char *text = strndup((const char *)escaped.ptr, escaped.len);
+    CHECK(text != NULL, "out of memory");
+    size_t bytes;
+    char *decoded = evhttp_uridecode(text, 1, &bytes);
+    CHECK(decoded != NULL, "out of memory");
+    bool whole = strlen(decoded) == bytes;
+    free(whole ? text : decoded);
+    return whole ? decoded : text;
+}
+
+/* What stands before this byte is taken off with it; all, if it is not there. */
+static span_t take_until(span_t *rest, char byte) {
+    const uint8_t *end = memchr(rest->ptr, byte, rest->len);
+    size_t len = end != NULL ? (size_t)(end - rest->ptr) : rest->len, taken = len + (end != NULL);
+    span_t before = span_of(rest->ptr, len);
+    *rest = span_of(rest->ptr + taken, rest->len - taken);
+    return before;
+}
+
+bool http_take_parameter(span_t *query, char **name, char **value) {
+    while (query->len > 0) {
+        span_t pair = take_until(query, '&');
+        if (pair.len > 0) {
+            *name = decode(take_until(&pair, '='));
+            *value = decode(pair);
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 const char *http_peer(const http_request_t *self) {

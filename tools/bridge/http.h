@@ -57,8 +57,9 @@ span_t http_query(const http_request_t *self);
 /* The first header of this name, in whatever case, or NULL. */
 const char *http_header(const http_request_t *self, const char *name);
 span_t http_body(const http_request_t *self);
-/* A parameter of the query, %-decoded; the caller frees it. NULL: absent. */
-char *http_parameter(span_t query, const char *name);
+/* Takes the next parameter off the query; name and value are %-decoded, and the caller frees both. False: none is left.
+ */
+bool http_take_parameter(span_t *query, char **name, char **value);
 /* Address of the peer, as text. */
 const char *http_peer(const http_request_t *self);
 

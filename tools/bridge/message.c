@@ -1,155 +1,188 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Each field of the request record has one place where it comes from; what the body or the query has beside these is
- * unknown, also if it is a field that comes from elsewhere. Whether the values fit is the server's to say.
- */
+/* The call's JSON becomes the request: what came with it, then what comes from elsewhere; then it is packed. */
 #include "tools/bridge/message.h"
 
 #include <stdlib.h>
 
-#include "schemas/address.h"
 #include "tools/bridge/body.h"
+#include "tools/bridge/listing.h"
+#include "tools/bridge/people.h"
+
+enum { POINTER_BYTES = 80 };
 
 static const method_t *method_of(const call_t *call) {
     return &call->route->kind->methods[call->route->kind_method];
 }
 
-static bool reads(const call_t *call) {
-    return call->route->method == HTTP_GET;
+static bool has(const call_t *call, uint32_t flag) {
+    return (call->route->flags & flag) != 0;
+}
+
+static bool refuse(call_t *call, const char *field, const char *code, const char *detail) {
+    char pointer[POINTER_BYTES];
+    snprintf(pointer, sizeof pointer, "/%.64s", field);
+    call_refuse_field(call, pointer, code, detail);
+    return false;
+}
+
+/* Where to */
+
+/* A key may be a part of the path, or who asks. */
+static span_t find_key(const call_t *call) {
+    const char *key = call->route->key;
+    char name[METHOD_BYTES_MAX];
+    if (key[0] != '{') {
+        return span_text(key);
+    }
+    if (strcmp(key, "{caller}") == 0) {
+        return span_text(call->person != NULL ? people_user(call->person) : "");
+    }
+    snprintf(name, sizeof name, "%.*s", (int)strlen(key) - 2, key + 1);
+    return route_capture(call->route, &call->captures, name);
 }
 
 /* kind/key. False: refused. */
 static bool find_address(call_t *call, char address[SUBJECT_BYTES_MAX + 1]) {
-    const char *key = call->route->key, *kind = call->route->kind->name;
-    span_t value = span_text(key);
-    if (key[0] == '{') {
-        char name[METHOD_BYTES_MAX];
-        snprintf(name, sizeof name, "%.*s", (int)strlen(key) - 2, key + 1);
-        value = route_capture(call->route, &call->captures, name);
-        if (!address_key_valid(value)) {
-            call_refuse(call, REFUSE_NOT_FOUND, NULL);
-            return false;
-        }
+    span_t key = find_key(call);
+    if (key.len > 0 && !address_key_valid(key)) {
+        call_refuse(call, REFUSE_NOT_FOUND, NULL);
+        return false;
     }
-    snprintf(address, SUBJECT_BYTES_MAX + 1, "%s/%.*s", kind, (int)value.len, (const char *)value.ptr);
+    snprintf(address, SUBJECT_BYTES_MAX + 1, "%s/%.*s", call->route->kind->name, (int)key.len, (const char *)key.ptr);
     return true;
 }
 
-/* Where a field comes from. */
-typedef enum source { FROM_NOWHERE, FROM_PATH, FROM_CONDITION, FROM_QUERY, FROM_BODY } source_t;
+/* What with */
 
-static source_t source_of(const call_t *call, const field_t *field) {
-    if (route_capture(call->route, &call->captures, field->name).ptr != NULL) {
-        return FROM_PATH;
-    }
-    if (strcmp(field->name, "version") == 0) {
-        return FROM_CONDITION;
-    }
-    return reads(call) ? FROM_QUERY : FROM_BODY;
+static void set(call_t *call, const char *name, json_t *value) {
+    CHECK(value != NULL && json_object_set_new(call->json, name, value) == 0, "out of memory");
 }
 
-static const field_t *field_named(const record_t *record, const char *name) {
-    for (uint32_t i = 0; i < record->field_count; i++) {
-        if (strcmp(record->fields[i].name, name) == 0) {
-            return &record->fields[i];
-        }
-    }
-    return NULL;
+/* Does the field come with the body or the query? */
+static bool is_given(const call_t *call, const field_t *field) {
+    field_source_t source = route_source(call->route, field);
+    return source == FIELD_FROM_BODY || source == FIELD_FROM_QUERY;
 }
 
-/* A text of the path or the query as the field wants it; what is no such number goes as text, to be refused. */
-static void pack_word(const field_t *field, span_t word, pack_t *pack) {
-    char text[32], *end;
-    snprintf(text, sizeof text, "%.*s", (int)(word.len < sizeof text ? word.len : sizeof text - 1),
-             (const char *)word.ptr);
-    bool number = field->type == FIELD_U64 && text[0] >= '0' && text[0] <= '9';
-    uint64_t value = number ? strtoull(text, &end, 10) : 0;
-    if (number && *end == 0 && word.len < sizeof text) {
-        pack_u64(pack, value);
-    } else if (field->type == FIELD_BOOL && (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)) {
-        pack_bool(pack, text[0] == 't');
-    } else {
-        pack_text(pack, word);
-    }
-}
-
-/* Packs name and value of a field if it is given. */
-static bool pack_field(call_t *call, const field_t *field, pack_t *pack) {
-    json_t *value = NULL;
-    char *word = NULL;
-    switch (source_of(call, field)) {
-    case FROM_NOWHERE:
-        return false;
-    case FROM_PATH:
-        pack_cstring(pack, field->name);
-        pack_word(field, route_capture(call->route, &call->captures, field->name), pack);
-        return true;
-    case FROM_CONDITION:
-        if (call->version == 0) {
-            return false;
-        }
-        pack_cstring(pack, field->name);
-        pack_u64(pack, call->version);
-        return true;
-    case FROM_QUERY:
-        word = call_parameter(call, field->name);
-        if (word == NULL) {
-            return false;
-        }
-        pack_cstring(pack, field->name);
-        pack_word(field, span_text(word), pack);
-        free(word);
-        return true;
-    case FROM_BODY:
-        value = json_object_get(call->json, field->name);
-        if (value == NULL) {
-            return false;
-        }
-        pack_cstring(pack, field->name);
-        body_pack(field, value, pack);
-        return true;
-    }
-    return false;
-}
-
-/* False: refused, since the body has what is no field of it. */
-static bool known(call_t *call, const record_t *record) {
+static bool check_names(call_t *call, const record_t *record) {
     const char *name;
     json_t *value;
     json_object_foreach(call->json, name, value) {
-        const field_t *field = field_named(record, name);
-        if (field == NULL || source_of(call, field) != FROM_BODY) {
-            char pointer[80];
-            snprintf(pointer, sizeof pointer, "/%.64s", name);
-            call_refuse_field(call, pointer, "unknown", "There is no such field");
-            return false;
+        const field_t *field = body_field(record, name);
+        bool paging = has(call, LISTED) && (strcmp(name, "cursor") == 0 || strcmp(name, "limit") == 0);
+        if (!paging && (field == NULL || !is_given(call, field))) {
+            return refuse(call, name, "unknown", "There is no such field");
         }
     }
     return true;
 }
 
-static span_t pack_message(call_t *call, const record_t *record) {
-    pack_t fields = pack_into(call->bridge->room, call->bridge->room_bytes / 2);
-    uint32_t count = 0;
+/* Words of the query become values of their fields. */
+static void take_words(call_t *call, const record_t *record) {
     for (uint32_t i = 0; i < record->field_count; i++) {
-        count += pack_field(call, &record->fields[i], &fields);
+        const json_t *word = json_object_get(call->json, record->fields[i].name);
+        if (word != NULL) {
+            set(call, record->fields[i].name, body_of_word(&record->fields[i], json_string_value(word)));
+        }
     }
-    pack_t message = pack_into(call->bridge->room + call->bridge->room_bytes / 2, call->bridge->room_bytes / 2);
-    pack_map(&message, count);
-    if (message.len + fields.len > message.capacity || !pack_ok(&fields)) {
-        return (span_t){0};
-    }
-    memcpy(message.ptr + message.len, fields.ptr, fields.len);
-    return span_of(message.ptr, message.len + fields.len);
 }
 
-static void answer(call_t *call, const doran_reply_t *reply) {
-    call_answer_record(call, method_of(call)->reply, reply);
+/* Merge Patch: null takes a field away, if the record goes without it. */
+static bool take_nulls(call_t *call) {
+    const char *name;
+    json_t *value, *clear = json_array();
+    void *next;
+    json_object_foreach_safe(call->json, next, name, value) {
+        if (!json_is_null(value)) {
+            continue;
+        }
+        const field_t *field = body_field(call->route->kind->state, name);
+        if (field == NULL || (field->flags & REQUIRED) != 0) {
+            json_decref(clear);
+            return refuse(call, name, "required", "It cannot be taken away");
+        }
+        json_array_append_new(clear, json_string(name));
+        json_object_del(call->json, name);
+    }
+    if (json_array_size(clear) > 0) {
+        set(call, "clear", clear);
+    } else {
+        json_decref(clear);
+    }
+    return true;
+}
+
+static void take_captures(call_t *call, const record_t *record) {
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        const field_t *field = &record->fields[i];
+        span_t value = route_capture(call->route, &call->captures, field->name);
+        if (value.ptr != NULL) {
+            char word[sizeof call->captures.bytes + 1];
+            snprintf(word, sizeof word, "%.*s", (int)value.len, (const char *)value.ptr);
+            set(call, field->name, body_of_word(field, word));
+        }
+    }
+}
+
+/* Makes the call's JSON the request. False: refused. */
+static bool compose(call_t *call, const record_t *record) {
+    if (!check_names(call, record)) {
+        return false;
+    }
+    if (!route_takes_body(call->route)) {
+        take_words(call, record);
+    }
+    if ((has(call, LISTED) && !listing_take_cursor(call)) || (has(call, MERGED) && !take_nulls(call))) {
+        return false;
+    }
+    take_captures(call, record);
+    if (call->version != 0 && body_field(record, "version") != NULL) {
+        set(call, "version", json_integer((json_int_t)call->version));
+    }
+    return true;
+}
+
+/* Absent: refused. */
+static span_t make(call_t *call, const record_t *record) {
+    pack_t pack = pack_into(call->bridge->room, call->bridge->room_bytes);
+    if (!compose(call, record)) {
+        return (span_t){0};
+    }
+    body_pack_record(record, call->json, &pack);
+    if (!pack_ok(&pack)) {
+        call_refuse(call, REFUSE_TOO_LARGE, NULL);
+        return (span_t){0};
+    }
+    return pack_bytes(&pack);
+}
+
+static void refuse_problems(call_t *call, const problems_t *problems) {
+    uint8_t room[KIB(16)];
+    pack_t pack = pack_into(room, sizeof room);
+    problems_pack(problems, &pack);
+    doran_reply_t reply = {.code = DORAN_INVALID, .text = "", .body = room, .body_bytes = pack.len};
+    call_pass_error(call, &reply);
+}
+
+bool message_read(call_t *call, const record_t *record, void *out) {
+    problems_t problems = {0};
+    span_t made = make(call, record);
+    if (made.ptr == NULL) {
+        return false;
+    }
+    if (tape_read_whole(call->bridge->tape, made) != STATUS_OK) {
+        call_refuse(call, REFUSE_TOO_LARGE, "The body has too many values");
+        return false;
+    }
+    if (record_decode(record, call->bridge->tape, 0, FROM_WIRE, out, &problems) != STATUS_OK) {
+        refuse_problems(call, &problems);
+        return false;
+    }
+    return true;
 }
 
 static void answer_shown(call_t *call, const doran_reply_t *reply) {
-    const method_t *get = kind_method(call->route->kind, span_text("get"));
-    call_answer_record(call, get->reply, reply);
+    call_answer_record(call, route_reply(call->route), reply);
 }
 
 /* The kind's `get` says what it is like now. */
@@ -161,16 +194,22 @@ static void show_after(call_t *call, const doran_reply_t *reply) {
     }
 }
 
+static void answer(call_t *call, const doran_reply_t *reply) {
+    if (has(call, LISTED)) {
+        listing_answer(call, method_of(call)->reply, reply);
+    } else {
+        call_answer_record(call, method_of(call)->reply, reply);
+    }
+}
+
 void message_run(call_t *call) {
     const method_t *method = method_of(call);
     char address[SUBJECT_BYTES_MAX + 1];
-    if (!known(call, method->request) || !find_address(call, address)) {
+    if (!find_address(call, address)) {
         return;
     }
-    span_t message = pack_message(call, method->request);
-    if (message.ptr == NULL) {
-        call_refuse(call, REFUSE_TOO_LARGE, NULL);
-        return;
+    span_t message = make(call, method->request);
+    if (message.ptr != NULL) {
+        call_send(call, address, method->name, message, has(call, SHOWN_AFTER) ? show_after : answer);
     }
-    call_send(call, address, method->name, message, (call->route->flags & SHOWN_AFTER) != 0 ? show_after : answer);
 }

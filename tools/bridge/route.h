@@ -4,10 +4,13 @@
  * the actor, the checks of a request, the headers of its answer and the page in /openapi.json.
  *
  * A row names one method of one kind; then fields of its request record come
- *   - from the path, those that it names in braces: /rooms/{id}/members/{user}; {id} and {name} may be the key
+ *   - from the path, those that it names in braces: /rooms/{id}/members/{user}
  *   - from If-Match, `version`
- *   - of a GET from the query, else from the JSON body: all others
- * or it names a function of its own, with the records of its body and its reply.
+ *   - of a MERGED body, `clear`: the names of what is null there
+ *   - all others from the JSON body, or where there is none, from the query
+ * or it names a function of its own, with the records of its body (or query) and its reply.
+ *
+ * What a list answers is {items, next_cursor?}, with the element of the reply's `items`; listing.h says how it goes on.
  */
 #ifndef DORAN_BRIDGE_ROUTE_H
 #define DORAN_BRIDGE_ROUTE_H
@@ -22,8 +25,8 @@ typedef enum access {
 } access_t;
 
 enum route_flags {
-    CREATES = 1 << 0,       /* 201, Location: the path and the id of what came into being */
-    ACCEPTS = 1 << 1,       /* 202, Location as well: it goes on */
+    CREATES = 1 << 0,       /* 201, and Location */
+    ACCEPTS = 1 << 1,       /* 202, and Location: it goes on */
     TAGGED = 1 << 2,        /* ETag from the reply's `version`, which is not in the body; If-None-Match on GET */
     CONDITIONAL = 1 << 3,   /* If-Match is required, and goes into the request's `version` */
     KEY_REQUIRED = 1 << 4,  /* Idempotency-Key is required */
@@ -31,7 +34,7 @@ enum route_flags {
     EMPTY = 1 << 6,         /* 204: what the method answers is not shown */
     SHOWN_AFTER = 1 << 7,   /* the answer is what the kind's `get` shows then */
     MERGED = 1 << 8,        /* JSON Merge Patch: null takes a field away */
-    REPLACED = 1 << 9,      /* PUT of all: what is not named is taken away */
+    LISTED = 1 << 9,        /* a list, in pages: takes limit and cursor */
     OPEN_OUTSIDE = 1 << 10, /* no JSON API: not in /openapi.json, no limits */
 };
 
@@ -46,11 +49,14 @@ struct route {
     uint32_t flags;
     const kind_t *kind; /* of a message; NULL: `run` does it */
     uint32_t kind_method;
-    const char *key; /* of the actor: "" to create one, "{id}", or fixed */
+    const char *key; /* of the actor: "" to create one; "{id}", a part of the path; "{caller}", who asks; or fixed */
     void (*run)(call_t *call);
     const record_t *body;  /* of a function's own; NULL: none */
     const record_t *reply; /* NULL: none */
     const char *text;
+    const char *parts;    /* what {id} of the path is made of, as "{name}-{run}"; NULL: it is one word */
+    const char *location; /* of CREATES and ACCEPTS; its parts in braces are of the path or the reply; NULL: the path
+                             and the reply's id */
 };
 
 extern const route_t routes[];
@@ -71,6 +77,11 @@ typedef struct captures {
 const route_t *route_find(http_method_t method, span_t path, captures_t *captures, uint32_t *allowed);
 /* The value of the braces of this name, or absent. */
 span_t route_capture(const route_t *self, const captures_t *captures, const char *name);
+
+/* Has its request a body? Else what it says is in its query. */
+static inline bool route_takes_body(const route_t *self) {
+    return self->method == HTTP_POST || self->method == HTTP_PUT || self->method == HTTP_PATCH;
+}
 
 /* The record of the request and of what is answered; NULL: none. */
 const record_t *route_request(const route_t *self);

@@ -111,8 +111,13 @@ static bool is_json(const char *type) {
                     strncasecmp(charset + strlen("charset="), "\"utf-8\"", 7) == 0);
 }
 
-static bool takes_body(const route_t *route) {
-    return route->method == HTTP_POST || route->method == HTTP_PUT || route->method == HTTP_PATCH;
+static bool take_query(call_t *call) {
+    char error[256];
+    call->json = body_parse_query(http_query(call->http), error, sizeof error);
+    if (call->json == NULL) {
+        call_refuse(call, REFUSE_MALFORMED, error);
+    }
+    return call->json != NULL;
 }
 
 /* No body is an empty object. */
@@ -120,8 +125,9 @@ static bool take_body(call_t *call) {
     span_t body = http_body(call->http);
     const char *type = http_header(call->http, "Content-Type");
     char error[256];
-    if (!takes_body(call->route)) {
-        return true;
+    if (http_query(call->http).len > 0) {
+        call_refuse(call, REFUSE_INVALID, "What has a body takes no query");
+        return false;
     }
     if (body.len > 0 && (type == NULL || !is_json(type))) {
         call_refuse(call, REFUSE_UNSUPPORTED_MEDIA_TYPE, NULL);
@@ -135,9 +141,13 @@ static bool take_body(call_t *call) {
     return true;
 }
 
+static bool take_input(call_t *call) {
+    return route_takes_body(call->route) ? take_body(call) : take_query(call);
+}
+
 /* Behind the question who asks. */
 static void go_on(call_t *call) {
-    if (!take_condition(call) || !take_body(call)) {
+    if (!take_condition(call) || !take_input(call)) {
         return;
     }
     if (call->route->run != NULL) {

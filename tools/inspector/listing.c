@@ -8,11 +8,11 @@
 #include <stdlib.h>
 
 #include "schemas/records.h"
+#include "schemas/rows.h"
 #include "tools/inspector/body.h"
 #include "tools/inspector/connect.h"
 #include "tools/inspector/output.h"
 #include "tools/inspector/pages.h"
-#include "tools/inspector/rows.h"
 
 enum { PAGE_ROWS = 1000, REQUEST_BYTES = 8192, STATE_INDENT = 18 };
 
@@ -59,13 +59,14 @@ static int ask(void *list, uint64_t most, size_t *complete, bool *more) {
     if (code != DORAN_OK) {
         return connect_problem(kind, code, self->text);
     }
-    if (self->malformed || (self->page.more && strcmp(self->page.last, self->after) <= 0)) { /* it would never end */
+    if (self->malformed ||
+        (self->page.more && strcmp(self->page.last.key, self->after) <= 0)) { /* it would never end */
         output_problem("ls %s: an answer makes no sense to this version of the program", kind);
         return ERROR_ANSWERED;
     }
     *complete = rows_finish(&self->page);
     *more = self->page.more;
-    memcpy(self->after, self->page.last, sizeof self->after);
+    memcpy(self->after, self->page.last.key, sizeof self->after);
     return DONE;
 }
 
@@ -87,11 +88,11 @@ static void print_row(const void *list, size_t index) {
     const char *kind = self->arguments->words[0];
     char *state = state_text(kind, row);
     if (self->arguments->json) {
-        printf("{\"address\":\"%s/%s\",\"version\":%" PRIu64 ",\"bytes\":%" PRIu64, kind, row->key, row->version,
+        printf("{\"address\":\"%s/%s\",\"version\":%" PRIu64 ",\"bytes\":%" PRIu64, kind, row->place.key, row->version,
                row->bytes);
         printf(state != NULL ? ",\"state\":%s}\n" : "}\n", state);
     } else {
-        printf("%9" PRIu64 "  %7" PRIu64 "  %s/%s\n", row->version, row->bytes, kind, row->key);
+        printf("%9" PRIu64 "  %7" PRIu64 "  %s/%s\n", row->version, row->bytes, kind, row->place.key);
         if (state != NULL) {
             body_show_fields(state, STATE_INDENT);
         }
@@ -133,7 +134,7 @@ int command_ls(const arguments_t *arguments) {
     if (self.server == NULL) {
         return NOT_REACHED;
     }
-    rows_init(&self.page);
+    rows_init(&self.page, false);
     int code = pages_show(&pages, arguments, &self);
     rows_fini(&self.page);
     doran_close(&self.server);

@@ -1,14 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* A page holds at most 1,000 rows of each shard, so it is simply collected and sorted. */
-#include "tools/inspector/rows.h"
+#include "schemas/rows.h"
 
 #include <stdlib.h>
 
 #include "schemas/records.h"
 #include "schemas/tape.h"
 
-void rows_init(rows_t *self) {
-    *self = (rows_t){0};
+int rows_place_compare(const rows_place_t *a, const rows_place_t *b) {
+    int order = strcmp(a->value, b->value);
+    return order != 0 ? order : strcmp(a->key, b->key);
+}
+
+/* The same in the order of the page. */
+static int compare_places(const rows_t *self, const rows_place_t *a, const rows_place_t *b) {
+    return self->descending ? rows_place_compare(b, a) : rows_place_compare(a, b);
+}
+
+void rows_init(rows_t *self, bool descending) {
+    *self = (rows_t){.descending = descending};
 }
 
 /* Forgets the rows from this one on. */
@@ -47,14 +57,21 @@ static bool read_number(const tape_t *tape, uint32_t map, const char *name, uint
     return true;
 }
 
-static bool read_key(const tape_t *tape, uint32_t at, char key[KEY_BYTES_MAX + 1]) {
+/* False: longer than `bytes` has room for, or no text. */
+static bool read_text(const tape_t *tape, uint32_t at, char *text, size_t bytes) {
     const token_t *token = &tape->tokens[at];
-    if (at == 0 || token->type != TOKEN_TEXT || token->len > KEY_BYTES_MAX) {
+    if (token->type != TOKEN_TEXT || token->len >= bytes) {
         return false;
     }
-    memcpy(key, token->ptr, token->len);
-    key[token->len] = '\0';
+    memcpy(text, token->ptr, token->len);
+    text[token->len] = '\0';
     return true;
+}
+
+static bool read_place(const tape_t *tape, uint32_t map, const char *key, const char *value, rows_place_t *place) {
+    uint32_t key_at = tape_find(tape, map, key), value_at = tape_find(tape, map, value);
+    return key_at != 0 && read_text(tape, key_at, place->key, sizeof place->key) &&
+           (value_at == 0 || read_text(tape, value_at, place->value, sizeof place->value));
 }
 
 static void read_state(const tape_t *tape, uint32_t at, row_t *row) {
@@ -67,7 +84,7 @@ static void read_state(const tape_t *tape, uint32_t at, row_t *row) {
 
 /* Nothing is kept of a row that is none. */
 static bool read_row(const tape_t *tape, uint32_t map, row_t *row) {
-    if (tape->tokens[map].type != TOKEN_MAP || !read_key(tape, tape_find(tape, map, "key"), row->key) ||
+    if (tape->tokens[map].type != TOKEN_MAP || !read_place(tape, map, "key", "value", &row->place) ||
         !read_number(tape, map, "version", &row->version) || !read_number(tape, map, "bytes", &row->bytes)) {
         return false;
     }
@@ -94,13 +111,12 @@ static bool read_rows(rows_t *self, const tape_t *tape, uint32_t items) {
 }
 
 /* If the shard has more: how far it came. A server of before sends a row at least, and does not say. */
-static bool read_through(const rows_t *self, const tape_t *tape, size_t count, char through[KEY_BYTES_MAX + 1]) {
-    uint32_t at = tape_find(tape, 0, "through");
-    if (at != 0) {
-        return read_key(tape, at, through);
+static bool read_through(const rows_t *self, const tape_t *tape, size_t count, rows_place_t *through) {
+    if (tape_find(tape, 0, "through") != 0) {
+        return read_place(tape, 0, "through", "through_value", through);
     }
     if (self->count > count) {
-        memcpy(through, self->items[self->count - 1].key, KEY_BYTES_MAX + 1);
+        *through = self->items[self->count - 1].place;
     }
     return self->count > count;
 }
@@ -110,33 +126,37 @@ status_t rows_add(rows_t *self, span_t body) {
     tape_t tape = {.tokens = tokens, .capacity = ELEMENTS_MAX};
     list_reply_t reply;
     size_t count = self->count;
-    char through[KEY_BYTES_MAX + 1];
+    rows_place_t through = {0};
     if (tape_read_whole(&tape, body) != STATUS_OK ||
         record_decode(&record_list_reply, &tape, 0, FROM_WIRE, &reply, NULL) != STATUS_OK) {
         return STATUS_INVALID;
     }
     if (!read_rows(self, &tape, tape_find(&tape, 0, "items")) ||
-        (reply.more && !read_through(self, &tape, count, through))) { /* there would be no end of it */
+        (reply.more && !read_through(self, &tape, count, &through))) { /* there would be no end of it */
         truncate_to(self, count);
         return STATUS_INVALID;
     }
-    if (reply.more && (!self->more || strcmp(through, self->last) < 0)) {
-        memcpy(self->last, through, sizeof self->last);
+    if (reply.more && (!self->more || compare_places(self, &through, &self->last) < 0)) {
+        self->last = through;
         self->more = true;
     }
     return STATUS_OK;
 }
 
 static int compare_rows(const void *a, const void *b) {
-    return strcmp(((const row_t *)a)->key, ((const row_t *)b)->key);
+    return rows_place_compare(&((const row_t *)a)->place, &((const row_t *)b)->place);
+}
+
+static int compare_rows_back(const void *a, const void *b) {
+    return compare_rows(b, a);
 }
 
 size_t rows_finish(rows_t *self) {
     size_t shown = self->count;
     if (self->count > 0) {
-        qsort(self->items, self->count, sizeof self->items[0], compare_rows);
+        qsort(self->items, self->count, sizeof self->items[0], self->descending ? compare_rows_back : compare_rows);
     }
-    while (self->more && shown > 0 && strcmp(self->items[shown - 1].key, self->last) > 0) {
+    while (self->more && shown > 0 && compare_places(self, &self->items[shown - 1].place, &self->last) > 0) {
         shown--;
     }
     return shown;

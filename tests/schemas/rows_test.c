@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tools/inspector/rows.h"
+#include "schemas/rows.h"
 
 #include <criterion/criterion.h>
 
@@ -45,14 +45,14 @@ static status_t answer(const char *letters, bool more) {
 static void assert_shown(const char *letters) {
     cr_assert_eq(rows_finish(&page), strlen(letters));
     for (size_t i = 0; letters[i] != '\0'; i++) {
-        cr_assert_eq(page.items[i].key[0], letters[i]);
+        cr_assert_eq(page.items[i].place.key[0], letters[i]);
         cr_assert_eq(page.items[i].version, 7);
         cr_assert_eq(page.items[i].bytes, (uint64_t)letters[i]);
     }
 }
 
 static void setup(void) {
-    rows_init(&page);
+    rows_init(&page, false);
 }
 static void teardown(void) {
     rows_fini(&page);
@@ -80,14 +80,14 @@ Test(rows, who_came_less_far_than_its_last_row_would_say_holds_others_back) {
     cr_assert_eq(answer_through("ade", true, "x"), STATUS_OK);
     assert_shown("a");
     cr_assert(page.more);
-    cr_assert_str_eq(page.last, "c");
+    cr_assert_str_eq(page.last.key, "c");
 }
 
 Test(rows, who_came_further_than_its_last_row_lets_others_pass) {
     cr_assert_eq(answer_through("b", true, "m"), STATUS_OK);
     cr_assert_eq(answer("cn", false), STATUS_OK);
     assert_shown("bc");
-    cr_assert_str_eq(page.last, "m");
+    cr_assert_str_eq(page.last.key, "m");
 }
 
 Test(rows, a_place_that_is_no_key_is_refused) {
@@ -150,4 +150,52 @@ Test(rows, a_row_without_its_key_spoils_its_whole_answer) {
                                "bytes\x02\x80\xa4more\xc2";
     cr_assert_eq(rows_add(&page, span_of(body, sizeof body - 1)), STATUS_INVALID);
     assert_shown("");
+}
+
+/* {shard: 0, shards: 2, items: [{key, version: 1, bytes: 2, value} ...], more, through?, through_value?} */
+static status_t answer_valued(const char *const rows[][2], size_t count, const char *const through[2]) {
+    uint8_t bytes[4096];
+    pack_t pack = pack_into(bytes, sizeof bytes);
+    pack_map(&pack, through != NULL ? 6 : 4);
+    pack_cstring(&pack, "shard");
+    pack_u64(&pack, 0);
+    pack_cstring(&pack, "shards");
+    pack_u64(&pack, 2);
+    pack_cstring(&pack, "items");
+    pack_array(&pack, count);
+    for (size_t i = 0; i < count; i++) {
+        pack_map(&pack, 4);
+        pack_cstring(&pack, "key");
+        pack_cstring(&pack, rows[i][1]);
+        pack_cstring(&pack, "version");
+        pack_u64(&pack, 1);
+        pack_cstring(&pack, "bytes");
+        pack_u64(&pack, 2);
+        pack_cstring(&pack, "value");
+        pack_cstring(&pack, rows[i][0]);
+    }
+    pack_cstring(&pack, "more");
+    pack_bool(&pack, through != NULL);
+    if (through != NULL) {
+        pack_cstring(&pack, "through_value");
+        pack_cstring(&pack, through[0]);
+        pack_cstring(&pack, "through");
+        pack_cstring(&pack, through[1]);
+    }
+    return rows_add(&page, pack_bytes(&pack));
+}
+
+Test(rows, those_with_values_stand_in_the_order_of_values_and_keys_and_back) {
+    static const char *const some[][2] = {{"tea", "b"}, {"rice", "z"}, {"rice", "c"}};
+    static const char *const others[][2] = {{"tea", "a"}, {"salt", "y"}, {"oil", "x"}};
+    static const char *const through[2] = {"rice", "c"};
+    rows_init(&page, true);
+    cr_assert_eq(answer_valued(some, 3, through), STATUS_OK);
+    cr_assert_eq(answer_valued(others, 3, NULL), STATUS_OK);
+    cr_assert_eq(rows_finish(&page), 5);
+    static const char expected[] = "bayzc";
+    for (size_t i = 0; i < 5; i++) {
+        cr_expect_eq(page.items[i].place.key[0], expected[i], "%zu: %s", i, page.items[i].place.key);
+    }
+    cr_assert_str_eq(page.last.value, "rice");
 }

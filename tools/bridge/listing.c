@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+#include "tools/bridge/listing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "schemas/json.h"
+#include "tools/bridge/body.h"
+#include "tools/bridge/cursor.h"
+#include "tools/bridge/people.h"
+
+/* Which list this is, for its cursors: its path, who asks, and what it is narrowed to. */
+
+/* Where a page begins, and how long it is, is not the list. */
+static bool is_place(const char *name) {
+    static const char *const places[] = {"cursor", "limit", "after", "before"};
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        if (strcmp(name, places[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The caller frees it. */
+static char *name_list(const call_t *call) {
+    char ignored[1], *name = NULL;
+    json_t *query = body_parse_query(http_query(call->http), ignored, sizeof ignored), *value;
+    span_t path = http_path(call->http);
+    const char *parameter;
+    void *next;
+    json_object_foreach_safe(query, next, parameter, value) {
+        if (is_place(parameter)) {
+            json_object_del(query, parameter);
+        }
+    }
+    char *narrowed = json_dumps(query, JSON_COMPACT | JSON_SORT_KEYS);
+    int len = asprintf(&name, "%.*s %s %s", (int)path.len, (const char *)path.ptr,
+                       call->person != NULL ? people_user(call->person) : "", narrowed);
+    CHECK(narrowed != NULL && len > 0, "out of memory");
+    free(narrowed);
+    json_decref(query);
+    return name;
+}
+
+bool listing_take_cursor(call_t *call) {
+    const json_t *word = json_object_get(call->json, "cursor");
+    if (word == NULL) {
+        return true;
+    }
+    char *name = name_list(call);
+    json_t *fields = cursor_read(span_text(name), json_string_value(word));
+    free(name);
+    if (fields == NULL) {
+        call_refuse_field(call, "/cursor", "not_a_value", "It is no cursor of this list");
+        return false;
+    }
+    json_object_del(call->json, "cursor");
+    json_object_del(call->json, "after");
+    json_object_del(call->json, "before");
+    CHECK(json_object_update(call->json, fields) == 0, "out of memory");
+    json_decref(fields);
+    return true;
+}
+
+/* What comes next */
+
+/* Link (RFC 8288): the same query with another cursor. */
+static void add_link(call_t *call, const char *cursor) {
+    span_t path = http_path(call->http), rest = http_query(call->http);
+    struct evbuffer *link = evbuffer_new();
+    CHECK(link != NULL, "out of memory");
+    evbuffer_add_printf(link, "<%.*s?", (int)path.len, (const char *)path.ptr);
+    while (rest.len > 0) {
+        const uint8_t *end = memchr(rest.ptr, '&', rest.len);
+        size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
+        if (len > 0 && (len < strlen("cursor=") || memcmp(rest.ptr, "cursor=", strlen("cursor=")) != 0)) {
+            evbuffer_add_printf(link, "%.*s&", (int)len, (const char *)rest.ptr);
+        }
+        rest = span_of(rest.ptr + len + (end != NULL), rest.len - len - (end != NULL));
+    }
+    evbuffer_add_printf(link, "cursor=%s>; rel=\"next\"", cursor);
+    evbuffer_add(link, "", 1);
+    call_add_header(call, "Link", (const char *)evbuffer_pullup(link, -1));
+    evbuffer_free(link);
+}
+
+void listing_end(call_t *call, struct evbuffer *page, json_t *next) {
+    evbuffer_add_printf(page, "]");
+    if (next != NULL) {
+        char *name = name_list(call), *cursor = cursor_print(span_text(name), next);
+        evbuffer_add_printf(page, ",\"next_cursor\":\"%s\"", cursor);
+        add_link(call, cursor);
+        free(cursor);
+        free(name);
+        json_decref(next);
+    }
+    evbuffer_add_printf(page, "}");
+    call_answer(call, 200, "application/json", span_of(evbuffer_pullup(page, -1), evbuffer_get_length(page)));
+    evbuffer_free(page);
+}
+
+struct evbuffer *listing_begin(void) {
+    struct evbuffer *page = evbuffer_new();
+    CHECK(page != NULL, "out of memory");
+    evbuffer_add_printf(page, "{\"items\":[");
+    return page;
+}
+
+static void add_comma(struct evbuffer *page) {
+    size_t bytes = evbuffer_get_length(page);
+    if (((const char *)evbuffer_pullup(page, -1))[bytes - 1] != '[') {
+        evbuffer_add_printf(page, ",");
+    }
+}
+
+void listing_add(struct evbuffer *page, const record_t *record, const tape_t *tape, uint32_t at) {
+    char *text = json_print_for_web(record, tape, at, "version");
+    add_comma(page);
+    evbuffer_add(page, text, strlen(text));
+    free(text);
+}
+
+/* Pages of one actor */
+
+static json_t *number_under(const tape_t *tape, uint32_t map, const char *name) {
+    uint32_t at = tape_find(tape, map, name);
+    return at != 0 && tape->tokens[at].type == TOKEN_U64 ? json_integer((json_int_t)tape->tokens[at].u64) : NULL;
+}
+
+static json_t *text_under(const tape_t *tape, uint32_t map, const char *name) {
+    uint32_t at = tape_find(tape, map, name);
+    return at != 0 && tape->tokens[at].type == TOKEN_TEXT
+               ? json_stringn((const char *)tape->tokens[at].ptr, tape->tokens[at].len)
+               : NULL;
+}
+
+static bool is_true(const tape_t *tape, const char *name) {
+    uint32_t at = tape_find(tape, 0, name);
+    return at != 0 && tape->tokens[at].type == TOKEN_BOOL && tape->tokens[at].boolean;
+}
+
+/* NULL: this was the last. last: the last item; 0: there is none. */
+static json_t *next_of(const call_t *call, const tape_t *tape, uint32_t last) {
+    json_t *next = text_under(tape, 0, "next");
+    if (next != NULL) {
+        return json_pack("{so}", "after", next);
+    }
+    next = number_under(tape, 0, "before");
+    if (next != NULL) {
+        return json_pack("{so}", "before", next);
+    }
+    next = last != 0 && is_true(tape, "more") ? number_under(tape, last, "seq") : NULL;
+    return next != NULL ? json_pack("{so}", json_object_get(call->json, "after") != NULL ? "after" : "before", next)
+                        : NULL;
+}
+
+void listing_answer(call_t *call, const record_t *record, const doran_reply_t *reply) {
+    tape_t *tape = call->bridge->tape;
+    const field_t *items = body_field(record, "items");
+    uint32_t array = 0, last = 0;
+    CHECK(items != NULL && items->element != NULL, "%s has no items", record->name);
+    if (tape_read_whole(tape, span_of(reply->body, reply->body_bytes)) == STATUS_OK) {
+        array = tape_find(tape, 0, "items");
+    }
+    if (array == 0 || tape->tokens[array].type != TOKEN_ARRAY) {
+        call_refuse(call, REFUSE_BUSY, "The server's answer cannot be read");
+        return;
+    }
+    struct evbuffer *page = listing_begin();
+    for (uint32_t at = array + 1; at < tape->tokens[array].next; at = tape->tokens[at].next) {
+        listing_add(page, items->element, tape, at);
+        last = at;
+    }
+    listing_end(call, page, next_of(call, tape, last));
+}

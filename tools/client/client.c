@@ -177,23 +177,41 @@ doran_code_t client_check_body(client_t *client, span_t *with_default) {
     return tape->tokens[0].type == TOKEN_MAP && fits_one_deeper(tape) ? DORAN_OK : DORAN_INVALID;
 }
 
-static bool is_method(span_t name) {
-    for (size_t i = 0; i < name.len; i++) {
-        if (name.ptr[i] <= ' ' || name.ptr[i] > '~') {
+static bool is_printable(span_t text, char first) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < first || text.ptr[i] > '~') {
             return false;
         }
     }
-    return name.len > 0 && name.len <= METHOD_BYTES_MAX;
+    return true;
 }
 
-static doran_code_t submit(doran_t *self, const address_t *address, const char *method, span_t body,
-                           uint32_t timeout_ms, pending_t **pending) {
-    client_t *client = self->client;
-    span_t name = span_text(method);
-    if (!is_method(name)) {
+/* What the request asks of this address, borrowed. */
+static doran_code_t read_request(client_t *client, const doran_request_t *request, const address_t *to, ask_t *ask) {
+    *ask = (ask_t){.kind = to->kind,
+                   .key = to->key,
+                   .method = span_text(request->method),
+                   .body = span_of(request->body, request->body_bytes)};
+    if (ask->method.len == 0 || ask->method.len > METHOD_BYTES_MAX || !is_printable(ask->method, '!')) {
         return DORAN_UNKNOWN_METHOD;
     }
-    doran_code_t code = client_check_body(client, &body);
+    if (request->idempotency_key != NULL) {
+        ask->idempotency_key = span_text(request->idempotency_key);
+        if (ask->idempotency_key.len == 0 || ask->idempotency_key.len > IDEMPOTENCY_KEY_BYTES_MAX ||
+            !is_printable(ask->idempotency_key, ' ')) {
+            return DORAN_INVALID;
+        }
+    }
+    if (request->trace != NULL) {
+        ask->trace = span_of(request->trace, TRACE_BYTES);
+    }
+    return client_check_body(client, &ask->body);
+}
+
+static doran_code_t submit(doran_t *self, const doran_request_t *request, const address_t *to, pending_t **pending) {
+    client_t *client = self->client;
+    ask_t ask;
+    doran_code_t code = read_request(client, request, to, &ask);
     if (code != DORAN_OK) {
         return code;
     }
@@ -203,22 +221,20 @@ static doran_code_t submit(doran_t *self, const address_t *address, const char *
     if (exchange_in_flight(&client->exchange) == client->in_flight_max) {
         return DORAN_BUSY;
     }
-    uint64_t deadline_us = clock_us() + 1000 * (uint64_t)(timeout_ms > 0 ? timeout_ms : client->timeout_ms);
-    *pending = exchange_add(&client->exchange, self->handle, *address, name, body, deadline_us);
+    uint32_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : client->timeout_ms;
+    *pending = exchange_add(&client->exchange, self->handle, &ask, clock_us() + 1000 * (uint64_t)timeout_ms);
     CHECK(*pending != NULL, "no room for request %lu", client->exchange.next_id);
     return DORAN_OK;
 }
 
-doran_code_t doran_submit(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
-                          uint32_t timeout_ms, doran_done_fn done, void *context) {
-    address_t to;
-    if (!client_split_address(address, &to)) {
-        return DORAN_INVALID_ADDRESS;
-    }
+/* each NULL: it is no query. */
+static doran_code_t send_to(doran_t *self, const doran_request_t *request, const address_t *to, doran_done_fn each,
+                            doran_done_fn done, void *context) {
     pending_t *pending = NULL;
     client_enter(self);
-    doran_code_t code = submit(self, &to, method, span_of(body, body_bytes), timeout_ms, &pending);
+    doran_code_t code = submit(self, request, to, &pending);
     if (code == DORAN_OK) {
+        pending->each = each;
         pending->done = done;
         pending->context = context;
         if (pending_queued_bytes(self->client->exchange.pending) >= FRAME_COALESCE_BYTES) {
@@ -227,6 +243,25 @@ doran_code_t doran_submit(doran_t *self, const char *address, const char *method
     }
     client_leave(self);
     return code;
+}
+
+doran_code_t doran_send(doran_t *self, const doran_request_t *request, doran_done_fn done, void *context) {
+    address_t to;
+    return client_split_address(request->address, &to) ? send_to(self, request, &to, NULL, done, context)
+                                                       : DORAN_INVALID_ADDRESS;
+}
+
+doran_code_t doran_send_query(doran_t *self, const doran_request_t *request, doran_done_fn each, doran_done_fn done,
+                              void *context) {
+    address_t to = {.kind = span_text(request->address), .key = span_text("")};
+    return address_kind_valid(to.kind) ? send_to(self, request, &to, each, done, context) : DORAN_INVALID_ADDRESS;
+}
+
+doran_code_t doran_submit(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
+                          uint32_t timeout_ms, doran_done_fn done, void *context) {
+    doran_request_t request = {
+        .address = address, .method = method, .body = body, .body_bytes = body_bytes, .timeout_ms = timeout_ms};
+    return doran_send(self, &request, done, context);
 }
 
 /* Working. */
@@ -332,11 +367,10 @@ static void call_done(void *context, const doran_reply_t *reply) {
     call->done = true;
 }
 
-doran_code_t doran_call(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
-                        uint32_t timeout_ms, doran_reply_t *reply) {
+doran_code_t doran_ask(doran_t *self, const doran_request_t *request, doran_reply_t *reply) {
     call_t call = {.self = self, .reply = reply};
     client_enter(self);
-    doran_code_t code = doran_submit(self, address, method, body, body_bytes, timeout_ms, call_done, &call);
+    doran_code_t code = doran_send(self, request, call_done, &call);
     if (code != DORAN_OK) {
         answer_here(self, code, reply);
     }
@@ -353,38 +387,41 @@ doran_code_t doran_call(doran_t *self, const char *address, const char *method, 
     return code;
 }
 
+doran_code_t doran_call(doran_t *self, const char *address, const char *method, const void *body, size_t body_bytes,
+                        uint32_t timeout_ms, doran_reply_t *reply) {
+    doran_request_t request = {
+        .address = address, .method = method, .body = body, .body_bytes = body_bytes, .timeout_ms = timeout_ms};
+    return doran_ask(self, &request, reply);
+}
+
 typedef struct query {
-    doran_t *self;
     doran_done_fn each;
     void *context;
-    uint64_t id;
     doran_code_t code;
     bool done;
 } query_t;
 
-static void query_answered(void *context, const doran_reply_t *reply) {
+static void query_each(void *context, const doran_reply_t *reply) {
+    const query_t *query = context;
+    query->each(query->context, reply);
+}
+
+static void query_done(void *context, const doran_reply_t *reply) {
     query_t *query = context;
     query->code = reply->code;
-    query->done = pending_find(query->self->client->exchange.pending, query->id) == NULL;
-    query->each(query->context, reply);
+    query->done = true;
+    if (reply->code != DORAN_OK) {
+        query->each(query->context, reply);
+    }
 }
 
 doran_code_t doran_query(doran_t *self, const char *kind, const char *method, const void *body, size_t body_bytes,
                          uint32_t timeout_ms, doran_done_fn each, void *context) {
-    address_t to = {.kind = span_text(kind), .key = span_text("")};
-    if (!address_kind_valid(to.kind)) {
-        return DORAN_INVALID_ADDRESS;
-    }
-    query_t query = {.self = self, .each = each, .context = context, .code = DORAN_DEADLINE_EXCEEDED};
-    pending_t *pending = NULL;
+    doran_request_t request = {
+        .address = kind, .method = method, .body = body, .body_bytes = body_bytes, .timeout_ms = timeout_ms};
+    query_t query = {.each = each, .context = context, .code = DORAN_DEADLINE_EXCEEDED};
     client_enter(self);
-    doran_code_t code = submit(self, &to, method, span_of(body, body_bytes), timeout_ms, &pending);
-    if (code == DORAN_OK) {
-        pending->done = query_answered;
-        pending->context = &query;
-        pending->query = true;
-        query.id = pending->id;
-    }
+    doran_code_t code = doran_send_query(self, &request, query_each, query_done, &query);
     while (code == DORAN_OK && !query.done && !self->closed) {
         (void)work(self, UINT64_MAX);
     }

@@ -5,8 +5,8 @@
  * A doran_t is one connection with one client session, or one of the users that share it (doran_as). It belongs to the
  * thread that opened it: every call on it, and every function of yours that is called back, happens on that thread;
  * different connections may live on different threads. There is no thread of the library's that calls you: your
- * functions run inside doran_run, doran_call, doran_query and doran_ping. Programs with an event loop watch doran_fd
- * and call doran_run(self, 0) when it is readable, and at least every second.
+ * functions run inside doran_run, doran_ask, doran_call, doran_query and doran_ping. Programs with an event loop watch
+ * doran_fd and call doran_run(self, 0) when it is readable, and at least every second.
  *
  * Requests are numbered within the session and sent again under the same number until they are answered or their time
  * is up: after a reconnect, a restart of the server, or when it answers `busy`. The server runs a request once and
@@ -80,8 +80,8 @@ DORAN_API doran_t *doran_open(const doran_options_t *options, char *error, size_
    allowed. */
 DORAN_API void doran_close(doran_t **self_p);
 
-/* What came back. Everything points into memory that is valid until the completion returns (doran_submit) or until the
-   next call on this doran_t (doran_call, doran_query). */
+/* What came back. Everything points into memory that is valid until the completion returns (doran_send, doran_submit)
+   or until the next call on this doran_t (doran_ask, doran_call, doran_query). */
 typedef struct doran_reply {
     doran_code_t code;
     const char *text;        /* of an error; "" if ok */
@@ -91,14 +91,33 @@ typedef struct doran_reply {
     uint64_t id; /* of the request within the session */
 } doran_reply_t;
 
-/* Sends one request and waits. address is "kind/key", or "kind/" to create with a key made by the server. body NULL: an
-   empty map. timeout_ms 0: the default. Returns reply->code. */
+/* A request. Zero-initialise, then set what you need; all of it is copied. */
+typedef struct doran_request {
+    const char *address; /* "kind/key", or "kind/" to create with a key made by the server; of a query: "kind" */
+    const char *method;
+    const void *body; /* NULL: an empty map */
+    size_t body_bytes;
+    uint32_t timeout_ms; /* 0: the default */
+    /* Of 1 to 255 printable ASCII characters, or NULL: the same request with the same key runs once, whichever program
+       and session it comes from, and gets the first answer for the server's `idempotency_ms`. Keys belong to the user,
+       or to this program's key; those of all gateways, where they act for no user, are one another's. Another body or
+       method: DORAN_IDEMPOTENCY_MISMATCH. The first still waits for its answer: DORAN_IN_PROGRESS, so ask again. What
+       reads ignores it. */
+    const char *idempotency_key;
+    const uint8_t *trace; /* W3C trace context, 25 bytes: trace id (16), parent id (8), flags; or NULL */
+} doran_request_t;
+
+/* Sends one request and waits. Returns reply->code. */
+DORAN_API doran_code_t doran_ask(doran_t *self, const doran_request_t *request, doran_reply_t *reply);
+/* The same in short, without idempotency key and trace. */
 DORAN_API doran_code_t doran_call(doran_t *self, const char *address, const char *method, const void *body,
                                   size_t body_bytes, uint32_t timeout_ms, doran_reply_t *reply);
 
 typedef void (*doran_done_fn)(void *context, const doran_reply_t *reply);
 /* Sends one request; done runs once, later. DORAN_BUSY: in_flight_max reached, nothing was sent, done will not run.
-   DORAN_TOO_LARGE, DORAN_INVALID_ADDRESS: likewise. */
+   DORAN_TOO_LARGE, DORAN_INVALID_ADDRESS, DORAN_UNKNOWN_METHOD, DORAN_INVALID (body or idempotency key): likewise. */
+DORAN_API doran_code_t doran_send(doran_t *self, const doran_request_t *request, doran_done_fn done, void *context);
+/* The same in short. */
 DORAN_API doran_code_t doran_submit(doran_t *self, const char *address, const char *method, const void *body,
                                     size_t body_bytes, uint32_t timeout_ms, doran_done_fn done, void *context);
 
@@ -112,8 +131,11 @@ DORAN_API void doran_flush(doran_t *self);
 DORAN_API int doran_fd(doran_t *self);
 DORAN_API uint32_t doran_in_flight(const doran_t *self);
 
-/* A query: a request to a kind without a key, answered once by every shard. each runs for every answer; returns when
-   all have come, or with the first error, behind which each does not run any more. */
+/* A query: a request to a kind without a key, answered once by every shard. each runs for every answer, then done once:
+   with the last of them, or with the first error, behind which neither runs any more. Codes as doran_send. */
+DORAN_API doran_code_t doran_send_query(doran_t *self, const doran_request_t *request, doran_done_fn each,
+                                        doran_done_fn done, void *context);
+/* Sends a query and waits. each runs for every answer, and for an error, which ends it. Returns the last one's code. */
 DORAN_API doran_code_t doran_query(doran_t *self, const char *kind, const char *method, const void *body,
                                    size_t body_bytes, uint32_t timeout_ms, doran_done_fn each, void *context);
 

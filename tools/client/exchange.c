@@ -173,9 +173,8 @@ bool exchange_has_work(const exchange_t *self) {
            (pending_queued(self->pending) != NULL && self->ready && !self->blocked);
 }
 
-pending_t *exchange_add(exchange_t *self, handle_t *handle, address_t to, span_t method, span_t body,
-                        uint64_t deadline_us) {
-    pending_t *pending = pending_add(self->pending, self->next_id, to.kind, to.key, method, body, deadline_us);
+pending_t *exchange_add(exchange_t *self, handle_t *handle, const ask_t *ask, uint64_t deadline_us) {
+    pending_t *pending = pending_add(self->pending, self->next_id, ask, deadline_us);
     if (pending != NULL) {
         pending->handle = handle;
         self->next_id += 1;

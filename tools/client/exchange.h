@@ -64,9 +64,8 @@ void exchange_init(exchange_t *self, connection_t *connection, uint32_t in_fligh
                    uint64_t next_id);
 void exchange_fini(exchange_t *self);
 
-/* A request, queued; handle NULL: it carries none. Copies the bytes. NULL: there is no room for it. */
-pending_t *exchange_add(exchange_t *self, handle_t *handle, address_t to, span_t method, span_t body,
-                        uint64_t deadline_us);
+/* A request, queued; handle NULL: it carries none. Copies what it says. NULL: there is no room for it. */
+pending_t *exchange_add(exchange_t *self, handle_t *handle, const ask_t *ask, uint64_t deadline_us);
 /* Requests of the program's that are not completed. */
 uint32_t exchange_in_flight(const exchange_t *self);
 

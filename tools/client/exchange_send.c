@@ -38,11 +38,13 @@ static span_t encode(const exchange_t *self, const pending_t *pending, uint64_t 
                            .id = pending->id,
                            .lowest_unanswered = pending_first(self->pending)->id,
                            .session = span_of(self->session, SESSION_BYTES),
-                           .kind = pending->kind,
-                           .key = pending->key,
-                           .method = pending->method,
+                           .kind = pending->ask.kind,
+                           .key = pending->ask.key,
+                           .method = pending->ask.method,
                            .timeout_ms = time_left_ms(pending, now_us),
-                           .body = pending->body};
+                           .idempotency_key = pending->ask.idempotency_key,
+                           .trace = pending->ask.trace,
+                           .body = pending->ask.body};
     if (pending->handle != NULL) {
         envelope.handle = span_of(pending->handle->bytes, HANDLE_BYTES);
     }
@@ -53,8 +55,7 @@ static span_t encode(const exchange_t *self, const pending_t *pending, uint64_t 
 
 /* One that is larger than a shared frame travels alone. */
 static bool send_large(exchange_t *self, const pending_t *pending, uint64_t now_us) {
-    size_t capacity = ENVELOPE_OVERHEAD_BYTES + pending->kind.len + pending->key.len + pending->method.len +
-                      SESSION_BYTES + HANDLE_BYTES + pending->body.len;
+    size_t capacity = ENVELOPE_OVERHEAD_BYTES + SESSION_BYTES + HANDLE_BYTES + ask_bytes(&pending->ask);
     uint8_t *bytes = malloc(capacity);
     CHECK(bytes != NULL, "no memory for %zu bytes", capacity);
     span_t envelope = encode(self, pending, now_us, bytes, capacity);

@@ -225,23 +225,30 @@ static bool refuse(exchange_t *self, pending_t *pending, const doran_reply_t *re
     return true;
 }
 
-typedef enum delivery { NOT_DELIVERED, ONE_OF_MANY, THE_LAST } delivery_t;
-
-/* One shard's answer to a query. */
-static delivery_t collect(exchange_t *self, pending_t *pending) {
+/* One shard's answer to a query. False: it does not count. */
+static bool collect(exchange_t *self, pending_t *pending) {
     uint64_t shards = member_u64(&self->tape, "shards", 1), shard = member_u64(&self->tape, "shard", 0);
     if (shards < 1 || shards > SHARDS_MAX || shard >= shards || (pending->shards != 0 && pending->shards != shards)) {
         pending_finish(self->pending, pending,
                        DORAN_UNREACHABLE); /* another server than the one that began to answer */
-        return NOT_DELIVERED;
+        return false;
     }
     uint32_t bit = 1u << shard;
-    if ((pending->mask & bit) != 0) {
-        return NOT_DELIVERED;
-    }
+    bool fresh = (pending->mask & bit) == 0;
     pending->shards = (uint32_t)shards;
     pending->mask |= bit;
-    return pending->mask == (1u << shards) - 1 ? THE_LAST : ONE_OF_MANY;
+    return fresh;
+}
+
+/* Hands an answer on. True: it was the last one, and the query is still there. */
+static bool collected(exchange_t *self, pending_t *pending, const doran_reply_t *reply) {
+    if (!collect(self, pending)) {
+        return false;
+    }
+    bool last = pending->mask == (1u << pending->shards) - 1;
+    self->ran += 1;
+    pending->each(pending->context, reply); /* `pending` may be gone afterwards */
+    return last && pending_find(self->pending, reply->id) != NULL;
 }
 
 /* text has TEXT_BYTES_MAX. */
@@ -271,14 +278,8 @@ static void take_answer(exchange_t *self, const envelope_t *answer, uint64_t now
         if (refuse(self, pending, &reply, now_us)) {
             return;
         }
-    } else if (pending->query) {
-        delivery_t delivery = collect(self, pending);
-        if (delivery == ONE_OF_MANY) {
-            pending->done(pending->context, &reply); /* `pending` may be gone afterwards */
-        }
-        if (delivery != THE_LAST) {
-            return;
-        }
+    } else if (pending->each != NULL && !collected(self, pending, &reply)) {
+        return;
     }
     complete(self, pending, &reply);
 }

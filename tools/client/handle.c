@@ -34,7 +34,8 @@ void handles_fini(handles_t *self) {
 
 static pending_t *send_open(void *owner, exchange_t *exchange, uint64_t deadline_us) {
     handle_t *self = owner;
-    return exchange_add(exchange, NULL, self->address, span_text("open"), self->body, deadline_us);
+    ask_t ask = {.kind = self->address.kind, .key = self->address.key, .method = span_text("open"), .body = self->body};
+    return exchange_add(exchange, NULL, &ask, deadline_us);
 }
 
 /* They are random, so their beginning will do. */
@@ -77,9 +78,11 @@ static span_t given(const doran_reply_t *reply) {
 
 static pending_t *send_close(void *owner, exchange_t *exchange, uint64_t deadline_us) {
     static const uint8_t empty_map[] = {0x80};
-    address_t broker = {.kind = span_text("broker"), .key = span_text("self")};
-    return exchange_add(exchange, owner, broker, span_text("close_handle"), span_of(empty_map, sizeof empty_map),
-                        deadline_us);
+    ask_t ask = {.kind = span_text("broker"),
+                 .key = span_text("self"),
+                 .method = span_text("close_handle"),
+                 .body = span_of(empty_map, sizeof empty_map)};
+    return exchange_add(exchange, owner, &ask, deadline_us);
 }
 
 static void told(void *owner, exchange_t *exchange, const doran_reply_t *reply) {

@@ -168,18 +168,19 @@ static void bucket_remove(pending_table_t *self, uint64_t id) {
 
 /* The queue. */
 
-static size_t wire_bytes(const pending_t *pending) {
-    return OVERHEAD_BYTES + pending->kind.len + pending->key.len + pending->method.len + pending->body.len;
+size_t ask_bytes(const ask_t *self) {
+    return OVERHEAD_BYTES + self->kind.len + self->key.len + self->method.len + self->body.len +
+           self->idempotency_key.len + self->trace.len;
 }
 
 static void queue_add(pending_table_t *self, pending_t *pending) {
     TAILQ_INSERT_TAIL(&self->queue, pending, in_queue);
-    self->queued_bytes += wire_bytes(pending);
+    self->queued_bytes += ask_bytes(&pending->ask);
 }
 
 static void queue_remove(pending_table_t *self, pending_t *pending) {
     TAILQ_REMOVE(&self->queue, pending, in_queue);
-    self->queued_bytes -= wire_bytes(pending);
+    self->queued_bytes -= ask_bytes(&pending->ask);
 }
 
 pending_t *pending_queued(const pending_table_t *self) {
@@ -194,9 +195,10 @@ size_t pending_queued_bytes(const pending_table_t *self) {
 
 static span_t append(pending_t *pending, size_t *at, span_t bytes) {
     uint8_t *copy = pending->bytes + *at;
-    if (bytes.len > 0) {
-        memcpy(copy, bytes.ptr, bytes.len);
+    if (bytes.ptr == NULL) {
+        return bytes;
     }
+    memcpy(copy, bytes.ptr, bytes.len);
     *at += bytes.len;
     return span_of(copy, bytes.len);
 }
@@ -209,8 +211,7 @@ static void reserve(pending_t *pending, size_t bytes) {
     }
 }
 
-pending_t *pending_add(pending_table_t *self, uint64_t id, span_t kind, span_t key, span_t method, span_t body,
-                       uint64_t deadline_us) {
+pending_t *pending_add(pending_table_t *self, uint64_t id, const ask_t *ask, uint64_t deadline_us) {
     pending_t *pending = TAILQ_FIRST(&self->free);
     if (pending == NULL) {
         return NULL;
@@ -218,7 +219,7 @@ pending_t *pending_add(pending_table_t *self, uint64_t id, span_t kind, span_t k
     pending_t *last = TAILQ_LAST(&self->ordered, pending_list);
     CHECK(last == NULL || last->id < id, "id %lu after %lu", id, last->id);
     TAILQ_REMOVE(&self->free, pending, in_order);
-    reserve(pending, kind.len + key.len + method.len + body.len);
+    reserve(pending, ask_bytes(ask));
     *pending = (pending_t){.id = id,
                            .state = PENDING_QUEUED,
                            .deadline_us = deadline_us,
@@ -226,10 +227,12 @@ pending_t *pending_add(pending_table_t *self, uint64_t id, span_t kind, span_t k
                            .bytes = pending->bytes,
                            .capacity = pending->capacity};
     size_t at = 0;
-    pending->kind = append(pending, &at, kind);
-    pending->key = append(pending, &at, key);
-    pending->method = append(pending, &at, method);
-    pending->body = append(pending, &at, body);
+    pending->ask.kind = append(pending, &at, ask->kind);
+    pending->ask.key = append(pending, &at, ask->key);
+    pending->ask.method = append(pending, &at, ask->method);
+    pending->ask.body = append(pending, &at, ask->body);
+    pending->ask.idempotency_key = append(pending, &at, ask->idempotency_key);
+    pending->ask.trace = append(pending, &at, ask->trace);
     self->buckets[bucket_of(self, id)] = pending;
     TAILQ_INSERT_TAIL(&self->ordered, pending, in_order);
     heap_add(self, pending);

@@ -31,6 +31,11 @@ typedef enum pending_state {
 
 typedef struct handle handle_t;
 
+typedef struct ask { /* what a request says; borrowed */
+    span_t kind, key, method, body;
+    span_t idempotency_key, trace; /* or absent */
+} ask_t;
+
 /* Visible for its fields; made and placed by this module only. */
 typedef struct pending {
     uint64_t id;
@@ -41,15 +46,15 @@ typedef struct pending {
     uint32_t refusals;     /* how often it was refused */
     doran_code_t code;     /* of the last refusal; FINISHED: of the completion */
     uint32_t shards, mask; /* of a query: how many answers there will be (0: unknown), and whose have come */
-    bool query;
-    bool own;         /* an errand of the client's, not a request of the program's */
-    bool reopened;    /* its handle was opened again because it was refused */
-    uint32_t opening; /* which of its handle's it was sent with last */
-    handle_t *handle; /* that it carries, or NULL */
+    bool own;              /* an errand of the client's, not a request of the program's */
+    bool reopened;         /* its handle was opened again because it was refused */
+    uint32_t opening;      /* which of its handle's it was sent with last */
+    handle_t *handle;      /* that it carries, or NULL */
     uint64_t deadline_us;
+    doran_done_fn each; /* of a query: takes the answers; NULL: it is none */
     doran_done_fn done;
     void *context;
-    span_t kind, key, method, body; /* into bytes */
+    ask_t ask; /* into bytes */
 
     uint8_t *bytes; /* kept for the next request in this slot unless large */
     size_t capacity;
@@ -68,9 +73,10 @@ void pending_table_check(const pending_table_t *self);
 /* Submitted and not yet completed. */
 uint32_t pending_count(const pending_table_t *self);
 
-/* A request with copies of these bytes, QUEUED, due at its deadline; ids must rise. NULL: `max` are there. */
-pending_t *pending_add(pending_table_t *self, uint64_t id, span_t kind, span_t key, span_t method, span_t body,
-                       uint64_t deadline_us);
+/* A request with copies of what it says, QUEUED, due at its deadline; ids must rise. NULL: `max` are there. */
+pending_t *pending_add(pending_table_t *self, uint64_t id, const ask_t *ask, uint64_t deadline_us);
+/* About how many bytes it takes on the wire, and no fewer than its parts have. */
+size_t ask_bytes(const ask_t *self);
 /* NULL: unknown, completed or FINISHED. */
 pending_t *pending_find(const pending_table_t *self, uint64_t id);
 /* In the order of ids, FINISHED ones left out; NULL at the end. The first has the lowest id that is unanswered. */

@@ -154,6 +154,13 @@ void subscription_end(doran_subscription_t *self, doran_code_t code, const char 
 
 /* Asking. */
 
+static pending_t *ask_topic(const doran_subscription_t *self, exchange_t *exchange, const char *method, span_t body,
+                            uint64_t deadline_us) {
+    const address_t *topic = &self->topic->address;
+    ask_t ask = {.kind = topic->kind, .key = topic->key, .method = span_text(method), .body = body};
+    return exchange_add(exchange, self->handle, &ask, deadline_us);
+}
+
 /* {after?: {log_epoch, seq}} */
 static pending_t *send_subscribe(doran_subscription_t *self, exchange_t *exchange, uint64_t deadline_us) {
     uint8_t bytes[REQUEST_BYTES_MAX];
@@ -168,8 +175,7 @@ static pending_t *send_subscribe(doran_subscription_t *self, exchange_t *exchang
         pack_u64(&body, self->position.seq);
     }
     CHECK(pack_ok(&body), "over %d bytes", REQUEST_BYTES_MAX);
-    return exchange_add(exchange, self->handle, self->topic->address, span_text("subscribe"), pack_bytes(&body),
-                        deadline_us);
+    return ask_topic(self, exchange, "subscribe", pack_bytes(&body), deadline_us);
 }
 
 static pending_t *send_request(void *owner, exchange_t *exchange, uint64_t deadline_us) {
@@ -177,8 +183,7 @@ static pending_t *send_request(void *owner, exchange_t *exchange, uint64_t deadl
     if (self->state != SUBSCRIPTION_LEAVING) {
         return send_subscribe(self, exchange, deadline_us);
     }
-    return exchange_add(exchange, self->handle, self->topic->address, span_text("unsubscribe"),
-                        span_of(empty_map, sizeof empty_map), deadline_us);
+    return ask_topic(self, exchange, "unsubscribe", span_of(empty_map, sizeof empty_map), deadline_us);
 }
 
 void subscription_be_late(doran_subscription_t *self) {

@@ -124,9 +124,14 @@ static int call_failed(const question_t *question, const doran_reply_t *reply, b
 }
 
 static int call(doran_t *server, const question_t *question, const arguments_t *arguments) {
+    doran_request_t request = {.address = question->address,
+                               .method = question->method_name,
+                               .body = question->body,
+                               .body_bytes = question->body_bytes,
+                               .timeout_ms = arguments_timeout(arguments),
+                               .idempotency_key = arguments->idempotency_key};
     doran_reply_t reply;
-    doran_code_t code = doran_call(server, question->address, question->method_name, question->body,
-                                   question->body_bytes, arguments_timeout(arguments), &reply);
+    doran_code_t code = doran_ask(server, &request, &reply);
     if (code != DORAN_OK) {
         return call_failed(question, &reply, arguments->json);
     }

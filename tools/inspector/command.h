@@ -23,7 +23,7 @@ typedef struct arguments {
 #define FLAG_C_TEXT const char *
 #define FLAG_C_NUMBER uint64_t
 #define FLAG_C_SWITCH bool
-#define FLAG(name, TYPE, argument, takers, text) FLAG_C_##TYPE name;
+#define FLAG_AS(name, field, TYPE, argument, takers, text) FLAG_C_##TYPE field;
 #include "tools/inspector/commands.def"
 } arguments_t;
 

@@ -8,8 +8,8 @@
 #include "schemas/check.h"
 
 const flag_t flags[] = {
-#define FLAG(name, TYPE, argument, takers, text)                                                                       \
-    {#name, FLAG_##TYPE, offsetof(arguments_t, name), argument, takers, text},
+#define FLAG_AS(name, field, TYPE, argument, takers, text)                                                             \
+    {#name, FLAG_##TYPE, offsetof(arguments_t, field), argument, takers, text},
 #include "tools/inspector/commands.def"
 };
 const size_t flags_count = ARRAY_LENGTH(flags);

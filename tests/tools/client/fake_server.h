@@ -28,8 +28,10 @@ typedef struct fake_request {
     char kind[KIND_BYTES_MAX + 1], key[KEY_BYTES_MAX + 1], method[METHOD_BYTES_MAX + 1];
     uint8_t peer[FAKE_ID_BYTES]; /* routing id */
     size_t peer_bytes;
-    bool has_handle;
+    bool has_handle, has_trace;
     uint8_t handle[HANDLE_BYTES];
+    uint8_t trace[TRACE_BYTES];
+    char idempotency_key[IDEMPOTENCY_KEY_BYTES_MAX + 1]; /* empty: none */
     uint8_t body[FAKE_BODY_BYTES]; /* its beginning */
     size_t body_bytes;
 } fake_request_t;
@@ -140,7 +142,9 @@ static inline void fake_pong(fake_server_t *self, const envelope_t *ping) {
 }
 
 static inline void fake_text(char *to, span_t text) {
-    memcpy(to, text.ptr, text.len);
+    if (text.len > 0) {
+        memcpy(to, text.ptr, text.len);
+    }
     to[text.len] = 0;
 }
 
@@ -161,6 +165,11 @@ static inline void fake_note(fake_server_t *self, const envelope_t *envelope) {
     request->has_handle = envelope->handle.ptr != NULL;
     if (request->has_handle) {
         memcpy(request->handle, envelope->handle.ptr, HANDLE_BYTES);
+    }
+    fake_text(request->idempotency_key, envelope->idempotency_key);
+    request->has_trace = envelope->trace.ptr != NULL;
+    if (request->has_trace) {
+        memcpy(request->trace, envelope->trace.ptr, TRACE_BYTES);
     }
     request->body_bytes = envelope->body.len < FAKE_BODY_BYTES ? envelope->body.len : FAKE_BODY_BYTES;
     memcpy(request->body, envelope->body.ptr, request->body_bytes);

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 
 #include "schemas/check.h"
+#include "schemas/limits.h"
 #include "tests/storage/random.h"
 
 enum { MAX = 64, STEPS = 200000 };
@@ -61,8 +62,16 @@ static void add(pending_table_t *table, model_t *model, random_state_t *random, 
     size_t body_bytes = random_below(random, sizeof body);
     memset(body, (int)*id, sizeof body);
     *id += 1 + random_below(random, 3); /* gaps as after a restart */
-    pending_t *pending = pending_add(table, *id, span_text("kind"), span_text("key"), span_text("method"),
-                                     span_of(body, body_bytes), deadline_us);
+    uint8_t trace[TRACE_BYTES] = {(uint8_t)*id};
+    ask_t ask = {.kind = span_text("kind"),
+                 .key = span_text("key"),
+                 .method = span_text("method"),
+                 .body = span_of(body, body_bytes)};
+    if (random_below(random, 2) == 0) {
+        ask.idempotency_key = span_text("idempotency key");
+        ask.trace = span_of(trace, sizeof trace);
+    }
+    pending_t *pending = pending_add(table, *id, &ask, deadline_us);
     cr_assert_eq(pending == NULL, model->count == MAX);
     if (pending == NULL) {
         return;
@@ -72,8 +81,11 @@ static void add(pending_table_t *table, model_t *model, random_state_t *random, 
     model->due_us[slot] = deadline_us;
     model->states[slot] = PENDING_QUEUED;
     model->count += 1;
-    cr_assert(span_equal(pending->body, span_of(body, body_bytes)));
-    cr_assert(span_equal(pending->key, span_text("key")));
+    cr_assert(span_equal(pending->ask.body, ask.body) && span_equal(pending->ask.key, ask.key));
+    cr_assert_eq(pending->ask.idempotency_key.ptr == NULL, ask.idempotency_key.ptr == NULL);
+    cr_assert(span_equal(pending->ask.idempotency_key, ask.idempotency_key));
+    cr_assert_eq(pending->ask.trace.ptr == NULL, ask.trace.ptr == NULL);
+    cr_assert(span_equal(pending->ask.trace, ask.trace));
 }
 
 static void change(pending_table_t *table, model_t *model, random_state_t *random, int slot) {
@@ -139,7 +151,8 @@ Test(pending, queue_all_puts_the_oldest_first_and_leaves_the_refused_alone) {
     pending_table_t *table = pending_table_new(8);
     pending_t *requests[6];
     for (uint64_t id = 1; id <= 6; id++) {
-        requests[id - 1] = pending_add(table, id, span_text("k"), span_text("k"), span_text("m"), span_text(""), 100);
+        ask_t ask = {.kind = span_text("k"), .key = span_text("k"), .method = span_text("m"), .body = span_text("")};
+        requests[id - 1] = pending_add(table, id, &ask, 100);
     }
     for (int i = 5; i >= 0; i--) {
         pending_move(table, requests[i], i == 2 ? PENDING_RETRYING : PENDING_SENT, 50);

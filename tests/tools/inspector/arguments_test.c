@@ -57,6 +57,13 @@ Test(arguments, numbers_are_whole_positive_and_bounded) {
     cr_assert_eq(arguments_timeout(&arguments), UINT32_MAX);
 }
 
+Test(arguments, a_flag_of_two_words_is_one_flag) {
+    cr_assert(PARSE("call", "echo/x", "echo", "--idempotency-key", "k"));
+    cr_assert_str_eq(arguments.idempotency_key, "k");
+    cr_assert_not(PARSE("call", "echo/x", "echo", "--idempotency_key", "k"));
+    cr_assert_not(PARSE("ping", "--idempotency-key", "k"));
+}
+
 Test(arguments, too_few_and_too_many_words_show_the_usage) {
     cr_assert_not(PARSE("show"));
     cr_assert_str_eq(error, "usage: doran show KIND/KEY");

@@ -301,6 +301,15 @@ static status_t replan(turn_t *turn, const job_t *old, job_t *job) {
     return status;
 }
 
+/* given: a version that the job is to have; 0: it is not to be there. */
+static status_t check_version(turn_t *turn, bool given, uint64_t version) {
+    if (given && version != turn_version(turn)) {
+        return turn_fail(turn, STATUS_PRECONDITION_FAILED, "the current version is %llu",
+                         (unsigned long long)turn_version(turn));
+    }
+    return STATUS_OK;
+}
+
 static status_t check_put(turn_t *turn, const job_put_t *asked) {
     const job_built_in_t *built_in = job_runs_built_in(turn_key(turn));
     if (built_in == NULL) {
@@ -316,7 +325,7 @@ static status_t check_put(turn_t *turn, const job_put_t *asked) {
     if (FIELD_HAS(job_put, asked, params) && record_load(built_in->params, asked->params, params) != STATUS_OK) {
         return turn_fail(turn, STATUS_INVALID, "params: not as %s has them", built_in->params->name);
     }
-    return STATUS_OK;
+    return check_version(turn, FIELD_HAS(job_put, asked, version), asked->version);
 }
 
 static status_t put(turn_t *turn, const void *state, const void *request) {
@@ -342,14 +351,18 @@ static status_t get(turn_t *turn, const void *state, const void *request) {
     return reply_job(turn, state);
 }
 
-static status_t set_enabled(turn_t *turn, const job_t *old, bool enabled) {
+static status_t set_enabled(turn_t *turn, const job_t *old, const job_version_t *asked, bool enabled) {
     job_t job = *old;
+    status_t status = check_version(turn, FIELD_HAS(job_version, asked, version), asked->version);
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (old->enabled == enabled) {
         return reply_job(turn, old);
     }
     FIELD_SET(job, &job, enabled, enabled);
     FIELD_SET(job, &job, updated_at, turn_now(turn));
-    status_t status = replan(turn, old, &job);
+    status = replan(turn, old, &job);
     if (status == STATUS_OK) {
         status = set_timer(turn, &job);
     }
@@ -360,13 +373,11 @@ static status_t set_enabled(turn_t *turn, const job_t *old, bool enabled) {
 }
 
 static status_t pause_due(turn_t *turn, const void *state, const void *request) {
-    (void)request;
-    return set_enabled(turn, state, false);
+    return set_enabled(turn, state, request, false);
 }
 
 static status_t resume(turn_t *turn, const void *state, const void *request) {
-    (void)request;
-    return set_enabled(turn, state, true);
+    return set_enabled(turn, state, request, true);
 }
 
 static status_t run(turn_t *turn, const void *state, const void *request) {

@@ -291,6 +291,9 @@ static status_t take_user(turn_t *turn, const order_create_t *asked, order_t *or
         }
         user = asked->user;
     }
+    if (user.ptr != NULL && !address_key_valid(user)) {
+        return turn_fail(turn, STATUS_INVALID, "user: no key of a user");
+    }
     if (user.ptr != NULL) {
         FIELD_SET(order, order, user, user);
     }

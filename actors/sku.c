@@ -32,7 +32,7 @@ static uint64_t available(const sku_t *sku) {
 static status_t reply_stock(turn_t *turn, const sku_t *sku) {
     sku_stock_t stock = {0};
     FIELD_SET(sku_stock, &stock, sku, turn_key(turn));
-    FIELD_SET(sku_stock, &stock, version, turn_version(turn));
+    FIELD_SET(sku_stock, &stock, version, FIELD_OR(sku, sku, revision, 1));
     FIELD_COPY(sku_stock, &stock, sku, sku, product);
     FIELD_COPY(sku_stock, &stock, sku, sku, name);
     FIELD_COPY(sku_stock, &stock, sku, sku, price);
@@ -104,6 +104,7 @@ static status_t create(turn_t *turn, const void *state, const void *request) {
     FIELD_SET(sku, &sku, entries, 0);
     FIELD_SET(sku, &sku, created_at, turn_now(turn));
     FIELD_SET(sku, &sku, updated_at, turn_now(turn));
+    FIELD_SET(sku, &sku, revision, 1);
     status = turn_state(turn, &sku);
     return status == STATUS_OK ? reply_stock(turn, &sku) : status;
 }

@@ -309,6 +309,13 @@ Test(order, one_that_is_not_paid_in_time_gives_everything_back) {
     assert_is(call("order", "o", "pay", PAY), ERROR_TEXT("conflict"));
 }
 
+Test(order, what_is_no_key_of_a_user_orders_nothing) {
+    stock_in("a", 100, "EUR", 10);
+    assert_is(call("order", "o", "create", "{\"user\":\"ann b\",\"lines\":[" LINE("a", 1) "]}"), ERROR_TEXT("invalid"));
+    assert_is(call("order", "o", "get", NULL), ERROR_TEXT("not_found"));
+    assert_stock("a", 10, 0);
+}
+
 Test(order, an_operator_orders_for_a_user) {
     stock_in("a", 100, "EUR", 10);
     call("order", "o", "create", "{\"user\":\"ann\",\"lines\":[" LINE("a", 1) "]}");

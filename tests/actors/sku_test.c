@@ -62,6 +62,14 @@ Test(sku, everybody_lists_them_in_the_order_of_their_products) {
     cr_assert_null(strstr(list("mina", "{\"field\":\"product\",\"after_value\":\"shirt\",\"after\":\"~\"}"), "s1"));
 }
 
+Test(sku, moves_of_the_stock_are_no_new_version) {
+    create(5);
+    assert_has(call("stock", NULL), "\"version\":1,");
+    adjust(3);
+    assert_has(call("adjust", "{\"delta\":-1,\"reason\":\"x\"}"), "\"version\":1,");
+    assert_has(call("stock", NULL), "\"version\":1,");
+}
+
 /* A message as an order sends it. */
 static void tell(const char *method, const char *order, uint64_t quantity) {
     char body[300];

@@ -273,10 +273,16 @@ static status_t members(turn_t *turn, const void *state, const void *request) {
 
 /* The log. */
 
-static status_t reply_posted(turn_t *turn, const room_entry_t *entry) {
+/* again: it was there already, and may say something else than is asked for now. */
+static status_t reply_posted(turn_t *turn, const room_entry_t *entry, bool again) {
     room_posted_t reply = {0};
     FIELD_COPY(room_posted, &reply, room_entry, entry, seq);
     FIELD_COPY(room_posted, &reply, room_entry, entry, number);
+    FIELD_COPY(room_posted, &reply, room_entry, entry, id);
+    FIELD_COPY(room_posted, &reply, room_entry, entry, created_at);
+    if (again) {
+        FIELD_COPY(room_posted, &reply, room_entry, entry, text);
+    }
     return turn_reply(turn, &reply);
 }
 
@@ -293,7 +299,7 @@ static status_t append_message(turn_t *turn, const room_t *state, span_t author,
     if (status == STATUS_OK) {
         status = turn_state(turn, &room);
     }
-    return status == STATUS_OK ? reply_posted(turn, &entry) : status;
+    return status == STATUS_OK ? reply_posted(turn, &entry, false) : status;
 }
 
 /* A post that was taken is answered the same again, also to who has left since. */
@@ -309,7 +315,7 @@ static status_t post(turn_t *turn, const void *state, const void *request) {
         status = room_log_find(turn, author, asked->client_id, &posted);
     }
     if (status == STATUS_OK && posted.seq != 0) {
-        return reply_posted(turn, &posted);
+        return reply_posted(turn, &posted, true);
     }
     if (status == STATUS_OK) {
         status = require_member(turn);

@@ -5,11 +5,13 @@
 #include <sodium.h>
 
 #include "actors/row_key.h"
+#include "schemas/address.h"
 #include "schemas/list.h"
 
 enum {
     ENTRY_BYTES_MAX = ROOM_TEXT_BYTES_MAX + 1024, /* encoded: text, author, client id, numbers and names */
     HASH_BYTES = 32,
+    ID_BYTES_MAX = 48, /* encoded, with its name */
 };
 
 typedef enum row_class { ENTRY = 'l', NAME = 'c', HASHED_NAME = 'h' } row_class_t;
@@ -53,6 +55,27 @@ static span_t name_key(turn_t *turn, span_t author, span_t client_id) {
     return span_of(hashed, 1 + HASH_BYTES);
 }
 
+/* Ids. */
+
+/* A message's id is made of what never changes, so it is the same whoever is shown it: a UUIDv8 which begins, as a v7,
+   with the time, and goes on with a hash of room and seq. */
+static void give_id(turn_t *turn, room_entry_t *entry) {
+    enum { TIME_BYTES = 6 };
+    uint8_t hash[KEYED_HASH_BYTES], name[KEY_BYTES_MAX + sizeof(uint64_t)];
+    number_bytes_t seq = number_write(entry->seq), time = number_write(entry->created_at);
+    span_t room = turn_key(turn);
+    if (entry->type != room_entry_type_message) {
+        return;
+    }
+    char *id = turn_alloc(turn, UUID_TEXT_BYTES);
+    memcpy(name, seq.bytes, sizeof seq.bytes);
+    memcpy(name + sizeof seq.bytes, room.ptr, room.len);
+    turn_keyed_hash(turn, "message", span_of(name, sizeof seq.bytes + room.len), hash);
+    memcpy(hash, time.bytes + sizeof time.bytes - TIME_BYTES, TIME_BYTES);
+    uuid_v8(hash, id);
+    FIELD_SET(room_entry, entry, id, span_of(id, UUID_TEXT_BYTES));
+}
+
 /* Writing. */
 
 static status_t publish(turn_t *turn, const room_entry_t *entry) {
@@ -69,6 +92,7 @@ static status_t publish(turn_t *turn, const room_entry_t *entry) {
     FIELD_COPY(room_event, &event, room_entry, entry, client_id);
     FIELD_COPY(room_event, &event, room_entry, entry, text);
     FIELD_COPY(room_event, &event, room_entry, entry, created_at);
+    FIELD_COPY(room_event, &event, room_entry, entry, id);
     return turn_publish(turn, events[entry->type], &event);
 }
 
@@ -97,10 +121,19 @@ status_t room_log_append(turn_t *turn, room_t *room, room_entry_t *entry) {
     if (status == STATUS_OK && message) {
         status = put_name(turn, entry);
     }
+    give_id(turn, entry); /* not stored */
     return status == STATUS_OK ? publish(turn, entry) : status;
 }
 
 /* Reading. */
+
+static status_t load(turn_t *turn, span_t row, room_entry_t *entry) {
+    status_t status = record_load(&record_room_entry, row, entry);
+    if (status == STATUS_OK) {
+        give_id(turn, entry);
+    }
+    return status;
+}
 
 status_t room_log_find(turn_t *turn, span_t author, span_t client_id, room_entry_t *entry) {
     span_t value;
@@ -114,7 +147,7 @@ status_t room_log_find(turn_t *turn, span_t author, span_t client_id, room_entry
     if (status != STATUS_OK) {
         return status;
     }
-    return value.ptr == NULL ? STATUS_INTERNAL : record_load(&record_room_entry, value, entry);
+    return value.ptr == NULL ? STATUS_INTERNAL : load(turn, value, entry);
 }
 
 typedef struct rows {
@@ -153,13 +186,13 @@ static void turn_round(rows_t *rows) {
 }
 
 static status_t encode(turn_t *turn, const rows_t *rows, room_log_page_t *page) {
-    size_t room = LIST_HEAD_BYTES + rows->bytes;
+    size_t room = LIST_HEAD_BYTES + rows->bytes + rows->count * (size_t)ID_BYTES_MAX;
     list_writer_t writer;
     *page = (room_log_page_t){.count = rows->count};
     list_writer_init(&writer, &record_room_entry, turn_alloc(turn, room), room);
     for (uint32_t i = 0; i < rows->count; i++) {
         room_entry_t entry;
-        status_t status = record_load(&record_room_entry, rows->values[i], &entry);
+        status_t status = load(turn, rows->values[i], &entry);
         if (status != STATUS_OK) {
             return status;
         }

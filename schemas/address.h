@@ -13,8 +13,6 @@ typedef struct address {
     span_t key; /* empty: the broker makes one (create) or asks all shards (query) */
 } address_t;
 
-#define UUID_TEXT_BYTES 36
-
 /* kind is [a-z][a-z0-9-]{0,31}. */
 bool address_kind_valid(span_t kind);
 /* key is 1 to 200 of [A-Za-z0-9._@+-]. */

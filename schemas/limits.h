@@ -16,6 +16,7 @@ enum {
     /* Addresses (DESIGN §3). */
     KIND_BYTES_MAX = 32,
     KEY_BYTES_MAX = 200,
+    UUID_TEXT_BYTES = 36,
     SUBKEY_BYTES_MAX = 200,
     PARTITIONS = 256,
     SHARDS_MAX = 16,

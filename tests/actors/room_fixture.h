@@ -4,6 +4,10 @@
 #ifndef DORAN_TESTS_ACTORS_ROOM_FIXTURE_H
 #define DORAN_TESTS_ACTORS_ROOM_FIXTURE_H
 
+#include <endian.h>
+#include <sodium.h>
+
+#include "schemas/address.h"
 #include "tests/actors/shard_fixture.h"
 
 #define ROOM_PUBLIC "{\"name\":\"Tea\",\"kind\":\"group\",\"visibility\":\"public\"}"
@@ -46,6 +50,23 @@ static inline uint64_t room_number(const char **text, const char *name) {
     }
     *text = at + strlen(part);
     return strtoull(*text, NULL, 10);
+}
+
+/* The id of a message, where the folder's secret is zeros: a UUIDv8 of the time, and of a keyed hash of seq and room.
+ */
+static inline void room_message_id(const char *room, uint64_t seq, uint64_t created_at, char id[UUID_TEXT_BYTES + 1]) {
+    static const uint8_t secret[KEYED_HASH_BYTES];
+    uint8_t bytes[256], hash[KEYED_HASH_BYTES];
+    size_t len = strlen("message") + 1;
+    memcpy(bytes, "message", len);
+    seq = htobe64(seq);
+    memcpy(bytes + len, &seq, sizeof seq);
+    memcpy(bytes + len + sizeof seq, room, strlen(room));
+    crypto_generichash(hash, sizeof hash, bytes, len + sizeof seq + strlen(room), secret, sizeof secret);
+    created_at = htobe64(created_at << 16);
+    memcpy(hash, &created_at, 6);
+    uuid_v8(hash, id);
+    id[UUID_TEXT_BYTES] = 0;
 }
 
 static inline void room_forget_events(fixture_t *fixture) {

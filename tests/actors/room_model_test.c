@@ -13,7 +13,8 @@ enum { ROOMS = 6, USERS = 8, ENTRIES_MAX = 4000, STEPS = 300, CALLS_MAX = 40, TE
 typedef struct entry_model {
     const char *type;
     uint64_t number; /* 0: no message */
-    int author;      /* -1: the system */
+    char id[UUID_TEXT_BYTES + 1];
+    int author; /* -1: the system */
     char client_id[16], text[16];
     uint64_t created_at;
 } entry_model_t;
@@ -69,7 +70,8 @@ static void print_rest(FILE *file, const entry_model_t *entry) {
     if (entry->number != 0) {
         fprintf(file, "\"client_id\":\"%s\",\"text\":\"%s\",", entry->client_id, entry->text);
     }
-    fprintf(file, "\"created_at\":%lu}", number(entry->created_at));
+    fprintf(file, "\"created_at\":%lu", number(entry->created_at));
+    fprintf(file, entry->number != 0 ? ",\"id\":\"%s\"}" : "}", entry->id);
 }
 
 static void print_item(FILE *file, const room_model_t *room, uint64_t seq) {
@@ -204,7 +206,7 @@ static uint64_t find_post(const room_model_t *room, int author, const char *clie
 
 static void try_post(attempt_t *self) {
     room_model_t *room = &rooms[self->room];
-    char client_id[16];
+    char client_id[16], key[16];
     int author = self->caller < 0 && chance(2) ? -1 : self->user;
     snprintf(client_id, sizeof client_id, "c%zu", chance(3) ? below(40) : below(100000));
     int len = snprintf(self->body, sizeof self->body, "{\"client_id\":\"%s\",\"text\":\"text %lu\"", client_id,
@@ -221,10 +223,14 @@ static void try_post(attempt_t *self) {
         snprintf(entry->text, sizeof entry->text, "text %lu", number(room->seq - 1));
         memcpy(entry->client_id, client_id, sizeof entry->client_id);
         entry->number = ++room->number;
+        snprintf(key, sizeof key, "r%d", self->room);
+        room_message_id(key, room->seq, entry->created_at, entry->id);
         publish(self->room);
-        posted = room->seq;
     }
-    fprintf(self->answer, "reply {\"seq\":%lu,\"number\":%lu}", number(posted), number(room->log[posted].number));
+    const entry_model_t *entry = &room->log[posted != 0 ? posted : room->seq];
+    fprintf(self->answer, "reply {\"seq\":%lu,\"number\":%lu,\"id\":\"%s\",\"created_at\":%lu",
+            number(posted != 0 ? posted : room->seq), number(entry->number), entry->id, number(entry->created_at));
+    fprintf(self->answer, posted != 0 ? ",\"text\":\"%s\"}" : "}", entry->text);
 }
 
 static void try_get(attempt_t *self) {

@@ -184,23 +184,34 @@ Test(room, a_text_has_at_most_4000_characters_whatever_they_are) {
     cr_assert_eq(head_seq(), 5);
 }
 
+/* Message `number` is entry `seq`; text: it was there already, and says so. */
+static void assert_posted(const char *answer, uint64_t seq, uint64_t number, const char *text) {
+    char expected[256], id[UUID_TEXT_BYTES + 1], says[64] = "";
+    room_message_id("r1", seq, FIXTURE_UNIX_MS, id);
+    if (text != NULL) {
+        snprintf(says, sizeof says, ",\"text\":\"%s\"", text);
+    }
+    snprintf(expected, sizeof expected, "reply {\"seq\":%lu,\"number\":%lu,\"id\":\"%s\",\"created_at\":%llu%s}",
+             (unsigned long)seq, (unsigned long)number, id, (unsigned long long)FIXTURE_UNIX_MS, says);
+    cr_assert_str_eq(answer, expected, "%s\nis not\n%s", answer, expected);
+}
+
 Test(room, a_post_that_comes_twice_is_one_entry) {
     create(ROOM_PUBLIC);
-    cr_assert_str_eq(POST("mina", "c1", "hello"), "reply {\"seq\":3,\"number\":1}");
-    cr_assert_str_eq(POST("juno", "c1", "hello"), "reply {\"seq\":4,\"number\":2}");
-    cr_assert_str_eq(POST(NULL, "c1", "hello"), "reply {\"seq\":5,\"number\":3}");
+    assert_posted(POST("mina", "c1", "hello"), 3, 1, NULL);
+    assert_posted(POST("juno", "c1", "hello"), 4, 2, NULL);
+    assert_posted(POST(NULL, "c1", "hello"), 5, 3, NULL);
     room_forget_events(&fixture);
     for (int i = 0; i < 3; i++) {
-        cr_assert_str_eq(POST("mina", "c1", "other words"), "reply {\"seq\":3,\"number\":1}");
-        cr_assert_str_eq(POST("juno", "c1", "hello"), "reply {\"seq\":4,\"number\":2}");
-        cr_assert_str_eq(POST(NULL, "c1", "hello"), "reply {\"seq\":5,\"number\":3}");
+        assert_posted(POST("mina", "c1", "other words"), 3, 1, "hello");
+        assert_posted(POST("juno", "c1", "hello"), 4, 2, "hello");
+        assert_posted(POST(NULL, "c1", "hello"), 5, 3, "hello");
         fixture_restart_as(&fixture, (uint16_t)(1 + i));
     }
     cr_assert_str_eq(fixture.events, "");
     cr_assert_eq(head_seq(), 5);
     assert_ok(CALL("juno", "leave", NULL));
-    cr_assert_str_eq(POST("juno", "c1", "hello"), "reply {\"seq\":4,\"number\":2}",
-                     "it was posted when juno was there");
+    assert_posted(POST("juno", "c1", "hello"), 4, 2, "hello"); /* was posted when juno was there */
 }
 
 /* Authors and client ids that are long, and those that are one text when put together. */
@@ -212,15 +223,15 @@ Test(room, names_of_posts_do_not_run_into_one_another) {
     long_id[sizeof long_id - 1] = 0;
     create(ROOM_PUBLIC);
     assert_ok(CALL(user, "join", NULL));
-    cr_assert_str_eq(POST(user, long_id, "1"), "reply {\"seq\":4,\"number\":1}");
+    assert_posted(POST(user, long_id, "1"), 4, 1, NULL);
     long_id[99] = 'd';
-    cr_assert_str_eq(POST(user, long_id, "2"), "reply {\"seq\":5,\"number\":2}");
+    assert_posted(POST(user, long_id, "2"), 5, 2, NULL);
     long_id[99] = 'c';
-    cr_assert_str_eq(POST(user, long_id, "3"), "reply {\"seq\":4,\"number\":1}");
+    assert_posted(POST(user, long_id, "3"), 4, 1, "1");
     snprintf(body, sizeof body, "{\"client_id\":\"juno/c\",\"text\":\"x\"}");
-    cr_assert_str_eq(CALL(NULL, "post", body), "reply {\"seq\":6,\"number\":3}");
-    cr_assert_str_eq(POST("juno", "c", "x"), "reply {\"seq\":7,\"number\":4}");
-    cr_assert_str_eq(POST("juno", "/c", "x"), "reply {\"seq\":8,\"number\":5}");
+    assert_posted(CALL(NULL, "post", body), 6, 3, NULL);
+    assert_posted(POST("juno", "c", "x"), 7, 4, NULL);
+    assert_posted(POST("juno", "/c", "x"), 8, 5, NULL);
 }
 
 Test(room, keys_that_are_too_long_are_refused_and_not_cut) {
@@ -545,16 +556,20 @@ Test(room, the_event_behind_the_answer_is_the_next_one) {
     }
 }
 
+/* Golden: it never changes, whatever is stored. */
+#define MESSAGE_ID "\"id\":\"019b76da-a800-8b41-a607-f0823bd52058\""
+
 Test(room, an_entry_is_the_same_as_event_and_as_item) {
     create(ROOM_PUBLIC);
     room_forget_events(&fixture);
     assert_ok(POST("mina", "c1", "Tee?"));
     cr_assert_str_eq(fixture.events,
                      "room/r1 message {\"log_epoch\":7,\"seq\":3,\"number\":1,\"author\":\"mina\",\"client_id\":\"c1\","
-                     "\"text\":\"Tee?\",\"created_at\":1767225600000}\n");
+                     "\"text\":\"Tee?\",\"created_at\":1767225600000," MESSAGE_ID "}\n");
     room_assert_has(subscribe("juno", "{\"after\":{\"log_epoch\":7,\"seq\":2}}", EFFECT_SUBSCRIBE),
                     "[{\"seq\":3,\"type\":\"message\",\"number\":1,\"author\":\"mina\",\"client_id\":\"c1\","
-                    "\"text\":\"Tee?\",\"created_at\":1767225600000}]");
+                    "\"text\":\"Tee?\",\"created_at\":1767225600000," MESSAGE_ID "}]");
+    room_assert_has(POST("mina", "c1", "Tee?"), MESSAGE_ID);
 }
 
 Test(room, who_leaves_a_public_room_may_hear_on) {

@@ -22,7 +22,8 @@ typedef struct bridge {
     size_t room_bytes;
     struct pump *pump;
     struct people *people; /* who are logged in and act through us */
-    uint32_t calls; /* not yet answered */
+    struct pages *pages;   /* what we say of ourselves */
+    uint32_t calls;        /* not yet answered */
     bool draining;
 } bridge_t;
 

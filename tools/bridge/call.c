@@ -93,32 +93,32 @@ static void add_location(call_t *self) {
     }
 }
 
-/* False: the asker has this version already. */
-static bool add_tag(call_t *self) {
-    const token_t *version = member(self, "version");
-    char tag[HEADER_BYTES];
-    if (version == NULL || version->type != TOKEN_U64) {
-        return true;
-    }
-    snprintf(tag, sizeof tag, "\"%llu\"", (unsigned long long)version->u64);
+bool call_add_tag(call_t *self, const char *tag) {
     call_add_header(self, "ETag", tag);
     const char *known = http_header(self->http, "If-None-Match");
     bool reads = http_method(self->http) == HTTP_GET || http_method(self->http) == HTTP_HEAD;
     return !(reads && known != NULL && (strcmp(known, "*") == 0 || strstr(known, tag) != NULL));
 }
 
-static int status_of(uint32_t flags) {
-    return (flags & CREATES) != 0 ? 201 : (flags & ACCEPTS) != 0 ? 202 : (flags & EMPTY) != 0 ? 204 : 200;
+/* False: the asker has this version already. */
+static bool add_version_tag(call_t *self) {
+    const token_t *version = member(self, "version");
+    char tag[HEADER_BYTES];
+    if (version == NULL || version->type != TOKEN_U64) {
+        return true;
+    }
+    snprintf(tag, sizeof tag, "\"%llu\"", (unsigned long long)version->u64);
+    return call_add_tag(self, tag);
 }
 
 void call_answer_record(call_t *self, const record_t *record, const doran_reply_t *reply) {
-    int status = status_of(self->route->flags);
+    int status = route_status(self->route);
     bool tagged = (self->route->flags & TAGGED) != 0;
     if (tape_read_whole(self->bridge->tape, span_of(reply->body, reply->body_bytes)) != STATUS_OK) {
         call_refuse(self, REFUSE_BUSY, "The server's answer cannot be read");
         return;
     }
-    if (tagged && !add_tag(self)) {
+    if (tagged && !add_version_tag(self)) {
         call_answer(self, 304, NULL, (span_t){0});
         return;
     }

@@ -30,7 +30,7 @@ struct call {
     bridge_t *bridge;
     http_request_t *http;
     struct person *person; /* who asks, held; NULL: nobody */
-    const route_t *route; /* NULL: none was found */
+    const route_t *route;  /* NULL: none was found */
     captures_t captures;
     json_t *json;      /* the body, or where there is none, the parameters of the query, as texts */
     uint64_t version;  /* that If-Match gives; 0: none */
@@ -46,6 +46,8 @@ void call_send(call_t *self, const char *address, const char *method, span_t bod
 
 /* A header of the answer to come. */
 void call_add_header(call_t *self, const char *name, const char *value);
+/* The header ETag. False: the asker has what it stands for already, and is to be told 304. */
+bool call_add_tag(call_t *self, const char *tag);
 /* A body of this media type; absent: none. */
 void call_answer(call_t *self, int status, const char *media, span_t body);
 /* The record that is the reply's body, with the status and the headers that the route's flags ask for. */

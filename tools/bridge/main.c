@@ -16,6 +16,7 @@
 #include <sodium.h>
 
 #include "broker/files.h"
+#include "tools/bridge/pages.h"
 #include "tools/bridge/people.h"
 #include "tools/bridge/pump.h"
 #include "tools/bridge/serve.h"
@@ -208,6 +209,7 @@ static bool start(program_t *self) {
     bridge->base = event_base_new();
     CHECK(bridge->base != NULL && event_base_priority_init(bridge->base, PRIORITIES) == 0, "no event loop");
     bridge->tape = bridge_new_tape();
+    bridge->pages = pages_new();
     bridge->room_bytes = 2 * (size_t)bridge->settings.message_bytes_max;
     bridge->room = malloc(bridge->room_bytes);
     CHECK(bridge->room != NULL, "out of memory");
@@ -235,6 +237,7 @@ static void stop(program_t *self) {
         }
     }
     bridge_free_tape(&bridge->tape);
+    pages_destroy(&bridge->pages);
     free(bridge->room);
     if (bridge->base != NULL) {
         event_base_free(bridge->base);

@@ -143,6 +143,13 @@ static const method_t *method_of(const route_t *self) {
     return &self->kind->methods[self->kind_method];
 }
 
+int route_status(const route_t *self) {
+    return (self->flags & CREATES) != 0   ? 201
+           : (self->flags & ACCEPTS) != 0 ? 202
+           : (self->flags & EMPTY) != 0   ? 204
+                                          : 200;
+}
+
 const record_t *route_request(const route_t *self) {
     return self->kind != NULL ? method_of(self)->request : self->body;
 }
@@ -167,5 +174,5 @@ field_source_t route_source(const route_t *self, const field_t *field) {
     if ((self->flags & MERGED) != 0 && strcmp(field->name, "clear") == 0) {
         return FIELD_FROM_NOWHERE;
     }
-    return self->method == HTTP_GET ? FIELD_FROM_QUERY : FIELD_FROM_BODY;
+    return route_takes_body(self) ? FIELD_FROM_BODY : FIELD_FROM_QUERY;
 }

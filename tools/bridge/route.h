@@ -83,6 +83,8 @@ static inline bool route_takes_body(const route_t *self) {
     return self->method == HTTP_POST || self->method == HTTP_PUT || self->method == HTTP_PATCH;
 }
 
+/* The HTTP status of success. */
+int route_status(const route_t *self);
 /* The record of the request and of what is answered; NULL: none. */
 const record_t *route_request(const route_t *self);
 const record_t *route_reply(const route_t *self);

@@ -9,7 +9,7 @@
 #include "tools/bridge/problem.h"
 #include "tools/bridge/pump.h"
 
-enum { HEADER_BYTES = 512, HTTP_UNAUTHORIZED = 401 };
+enum { HEADER_BYTES = 512, HTTP_ERRORS = 400, HTTP_UNAUTHORIZED = 401 };
 
 /* The end */
 
@@ -28,6 +28,9 @@ void call_add_header(call_t *self, const char *name, const char *value) {
 void call_answer(call_t *self, int status, const char *media, span_t body) {
     call_add_header(self, "X-Request-Id", self->request_id);
     call_add_header(self, "X-Content-Type-Options", "nosniff");
+    if (status >= HTTP_ERRORS || (self->route != NULL && (self->route->flags & UNSTORED) != 0)) {
+        call_add_header(self, "Cache-Control", "no-store");
+    }
     if (media != NULL) {
         call_add_header(self, "Content-Type", media);
     }
@@ -43,7 +46,6 @@ static void answer_problem(call_t *self, int status, json_t *problem) {
         bool given = http_header(self->http, "Authorization") != NULL;
         call_add_header(self, "WWW-Authenticate", given ? "Bearer error=\"invalid_token\"" : "Bearer");
     }
-    call_add_header(self, "Cache-Control", "no-store");
     call_answer(self, status, "application/problem+json", span_text(text));
     free(text);
 }
@@ -139,12 +141,14 @@ void call_answer_record(call_t *self, const record_t *record, const doran_reply_
 /* A person whose session has ended is nobody, whatever the code with which the server said so. */
 static void take_reply(void *context, const doran_reply_t *reply) {
     call_t *self = context;
-    if (self->person != NULL && people_ended(self->person) != DORAN_OK) {
-        call_refuse(self, REFUSE_UNAUTHENTICATED, "The login session has ended");
-    } else if (reply->code != DORAN_OK) {
-        call_pass_error(self, reply);
-    } else {
+    if (reply->code == DORAN_OK) {
         self->done(self, reply);
+    } else if (self->person != NULL && people_ended(self->person) != DORAN_OK) {
+        call_refuse(self, REFUSE_UNAUTHENTICATED, "The login session has ended");
+    } else if (reply->code == DORAN_UNAUTHENTICATED && self->person == NULL) { /* only a login is told so */
+        call_refuse(self, REFUSE_UNAUTHENTICATED, "E-mail address or password is wrong");
+    } else {
+        call_pass_error(self, reply);
     }
 }
 

@@ -27,7 +27,7 @@ static bool refuse(call_t *call, const char *field, const char *code, const char
 
 /* Where to */
 
-/* A key may be a part of the path, or who asks. */
+/* A key may be a part of the path, who asks, or that one's login session. */
 static span_t find_key(const call_t *call) {
     const char *key = call->route->key;
     char name[METHOD_BYTES_MAX];
@@ -36,6 +36,9 @@ static span_t find_key(const call_t *call) {
     }
     if (strcmp(key, "{caller}") == 0) {
         return span_text(call->person != NULL ? people_user(call->person) : "");
+    }
+    if (strcmp(key, "{login}") == 0) {
+        return span_text(call->person != NULL ? people_session(call->person) : "");
     }
     snprintf(name, sizeof name, "%.*s", (int)strlen(key) - 2, key + 1);
     return route_capture(call->route, &call->captures, name);

@@ -35,6 +35,7 @@ enum route_flags {
     SHOWN_AFTER = 1 << 7,   /* the answer is what the kind's `get` shows then */
     MERGED = 1 << 8,        /* JSON Merge Patch: null takes a field away */
     LISTED = 1 << 9,        /* a list, in pages: takes limit and cursor */
+    UNSTORED = 1 << 11,     /* no cache keeps the answer */
     OPEN_OUTSIDE = 1 << 10, /* no JSON API: not in /openapi.json, no limits */
 };
 
@@ -49,7 +50,8 @@ struct route {
     uint32_t flags;
     const kind_t *kind; /* of a message; NULL: `run` does it */
     uint32_t kind_method;
-    const char *key; /* of the actor: "" to create one; "{id}", a part of the path; "{caller}", who asks; or fixed */
+    const char *key; /* of the actor: "" to create one; "{id}", a part of the path; "{caller}", who asks;
+                        "{login}", the login session; or fixed */
     void (*run)(call_t *call);
     const record_t *body;  /* of a function's own; NULL: none */
     const record_t *reply; /* NULL: none */

@@ -26,6 +26,7 @@ enum {
     KEY_FILE_BYTES_MAX = 4096,
     HEADER_BYTES_MAX = 256,
     PARTS = 3,
+    SECONDS_DIGITS = 13, /* of a time, with its ms */
 };
 
 struct token_key {
@@ -162,7 +163,7 @@ char *token_sign(const token_key_t *self, const token_claims_t *claims) {
     new_id(id);
     json_t *object = json_pack("{ss ss ss sf sf ss}", "iss", ISSUER, "sub", claims->user, "sid", claims->session, "iat",
                                (double)claims->issued_ms / 1000, "exp", (double)claims->expires_ms / 1000, "jti", id);
-    char *text = object != NULL ? json_dumps(object, JSON_COMPACT) : NULL;
+    char *text = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(SECONDS_DIGITS)) : NULL;
     CHECK(text != NULL, "out of memory");
     char *token = sign(self->key, span_text(text));
     CHECK(token != NULL, "the key signed before");

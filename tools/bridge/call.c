@@ -27,10 +27,6 @@ void call_add_header(call_t *self, const char *name, const char *value) {
 
 void call_answer(call_t *self, int status, const char *media, span_t body) {
     call_add_header(self, "X-Request-Id", self->request_id);
-    call_add_header(self, "X-Content-Type-Options", "nosniff");
-    if (status >= HTTP_ERRORS || (self->route != NULL && (self->route->flags & UNSTORED) != 0)) {
-        call_add_header(self, "Cache-Control", "no-store");
-    }
     if (media != NULL) {
         call_add_header(self, "Content-Type", media);
     }

@@ -6,15 +6,19 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
+#include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
 #include "schemas/check.h"
+#include "tools/bridge/gate.h"
 
 enum {
     BACKLOG = 1024,
+    RETRY_MS = 100, /* after no descriptor was left for a connection */
     PEER_BYTES = INET6_ADDRSTRLEN,
     ALL_METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                   EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH,
@@ -22,11 +26,15 @@ enum {
 
 struct http {
     http_options_t options;
+    gate_t *gate;
     struct evhttp *server;
+    struct evhttp_bound_socket *bound; /* NULL: it takes no connections any more */
+    struct event *retry;
     uint16_t port;
 };
 
 struct http_request {
+    http_t *http;
     struct evhttp_request *request;
     span_t path, query;
     char peer[PEER_BYTES];
@@ -37,20 +45,16 @@ const char *http_method_name(http_method_t method) {
     return names[method];
 }
 
-static void note_peer(http_request_t *self) {
-    char *address = NULL;
-    uint16_t port;
-    evhttp_connection_get_peer(evhttp_request_get_connection(self->request), &address, &port);
-    snprintf(self->peer, sizeof self->peer, "%s", address != NULL ? address : "");
-}
-
-/* The target as it came; evhttp has refused what is none. */
+/* The target as it came, without the host of one that is a whole URL; the gate has refused what is none. */
 static void split_target(http_request_t *self) {
-    const char *target = evhttp_request_get_uri(self->request);
-    size_t path = strcspn(target, "?#");
-    self->path = span_of(target, path);
+    const char *target = evhttp_request_get_uri(self->request), *host = strstr(target, "://");
+    if (target[0] != '/' && host != NULL) {
+        target = host + 3 + strcspn(host + 3, "/?");
+    }
+    size_t path = strcspn(target, "?");
+    self->path = path > 0 ? span_of(target, path) : span_text("/");
     if (target[path] == '?') {
-        self->query = span_of(target + path + 1, strcspn(target + path + 1, "#"));
+        self->query = span_text(target + path + 1);
     }
 }
 
@@ -58,10 +62,28 @@ static void take_request(struct evhttp_request *request, void *context) {
     http_t *http = context;
     http_request_t *self = calloc(1, sizeof *self);
     CHECK(self != NULL, "out of memory");
+    self->http = http;
     self->request = request;
     split_target(self);
-    note_peer(self);
+    strcpy(self->peer, gate_peer(gate_of(http->gate, request)));
     http->options.serve(http->options.context, self);
+}
+
+/* Connections wait in the backlog meanwhile; the loop would run hot with a listener that cannot accept. */
+static void accept_failed(struct evconnlistener *listener, void *context) {
+    http_t *self = context;
+    struct timeval later = {.tv_usec = RETRY_MS * 1000};
+    evconnlistener_disable(listener);
+    event_add(self->retry, &later);
+}
+
+static void accept_again(evutil_socket_t none, short events, void *context) {
+    http_t *self = context;
+    (void)none;
+    (void)events;
+    if (self->bound != NULL) {
+        evconnlistener_enable(evhttp_bound_socket_get_listener(self->bound));
+    }
 }
 
 static bool listen_at(http_t *self, char *error, size_t error_bytes) {
@@ -76,19 +98,43 @@ static bool listen_at(http_t *self, char *error, size_t error_bytes) {
     }
     self->port = ntohs(place.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&place)->sin6_port
                                                    : ((struct sockaddr_in *)&place)->sin_port);
+    self->bound = bound;
+    evconnlistener_set_error_cb(evhttp_bound_socket_get_listener(bound), accept_failed);
     return true;
+}
+
+static void refuse(void *context, int status, const char *why, struct evbuffer *answer) {
+    const http_options_t *options = context;
+    for (const char *const *header = options->headers; *header != NULL; header += 2) {
+        evbuffer_add_printf(answer, "%s: %s\r\n", header[0], header[1]);
+    }
+    options->refuse(options->context, status, why, answer);
+}
+
+static gate_t *new_gate(http_t *self) {
+    const http_options_t *options = &self->options;
+    gate_options_t gate = {.base = options->base,
+                           .connections_max = options->connections_max,
+                           .address_connections_max = options->address_connections_max,
+                           .body_bytes_max = options->body_bytes_max,
+                           .head_ms = options->head_ms,
+                           .body_ms = options->body_ms,
+                           .answer_ms = options->answer_ms,
+                           .idle_ms = options->idle_ms,
+                           .refuse = refuse,
+                           .context = &self->options};
+    return gate_new(&gate);
 }
 
 http_t *http_new(const http_options_t *options, char *error, size_t error_bytes) {
     http_t *self = calloc(1, sizeof *self);
     CHECK(self != NULL, "out of memory");
     self->options = *options;
+    self->gate = new_gate(self);
     self->server = evhttp_new(options->base);
-    CHECK(self->server != NULL, "out of memory");
-    struct timeval idle = {.tv_sec = options->idle_ms / 1000, .tv_usec = options->idle_ms % 1000 * 1000};
-    evhttp_set_timeout_tv(self->server, &idle);
-    evhttp_set_max_headers_size(self->server, (ev_ssize_t)options->header_bytes_max);
-    evhttp_set_max_body_size(self->server, (ev_ssize_t)options->body_bytes_max);
+    self->retry = event_new(options->base, -1, 0, accept_again, self);
+    CHECK(self->server != NULL && self->retry != NULL, "out of memory");
+    evhttp_set_bevcb(self->server, gate_accept, self->gate);
     evhttp_set_allowed_methods(self->server, ALL_METHODS);
     evhttp_set_default_content_type(self->server, NULL);
     evhttp_set_gencb(self->server, take_request, self);
@@ -103,8 +149,22 @@ void http_destroy(http_t **self_p) {
     *self_p = NULL;
     if (self != NULL) {
         evhttp_free(self->server);
+        event_free(self->retry);
+        gate_destroy(&self->gate);
         free(self);
     }
+}
+
+void http_drain(http_t *self) {
+    if (self->bound != NULL) {
+        evhttp_del_accept_socket(self->server, self->bound);
+        self->bound = NULL;
+    }
+    gate_drain(self->gate);
+}
+
+http_counts_t http_counts(const http_t *self) {
+    return gate_counts(self->gate);
 }
 
 uint16_t http_port(const http_t *self) {
@@ -197,12 +257,71 @@ void http_add_header(http_request_t *self, const char *name, const char *value) 
     CHECK(rc == 0, "the header %s", name);
 }
 
-void http_reply(http_request_t *self, int status, span_t body) {
-    struct evbuffer *buffer = NULL;
-    if (body.len > 0) {
-        buffer = evhttp_request_get_output_buffer(self->request);
-        evbuffer_add(buffer, body.ptr, body.len);
+static void add_headers(http_request_t *self, size_t body_bytes, bool closes) {
+    char length[24];
+    for (const char *const *header = self->http->options.headers; *header != NULL; header += 2) {
+        http_add_header(self, header[0], header[1]);
     }
-    evhttp_send_reply(self->request, status, NULL, NULL);
+    if (closes) {
+        http_add_header(self, "Connection", "close");
+    }
+    if (http_method(self) == HTTP_HEAD) { /* evhttp sends no body then only if it has none */
+        snprintf(length, sizeof length, "%zu", body_bytes);
+        http_add_header(self, "Content-Length", length);
+    }
+}
+
+void http_reply(http_request_t *self, int status, span_t body) {
+    gate_connection_t *connection = gate_of(self->http->gate, self->request);
+    if (connection == NULL) {
+        evhttp_request_free(self->request);
+    } else {
+        add_headers(self, body.len, gate_closes(connection));
+        if (body.len > 0 && http_method(self) != HTTP_HEAD) {
+            evbuffer_add(evhttp_request_get_output_buffer(self->request), body.ptr, body.len);
+        }
+        gate_send_reply(connection, self->request, status);
+    }
     free(self);
+}
+
+/* Out of HTTP. evhttp keeps the connection with its request until it is closed, and has nothing more to do with it once
+   the callbacks of its bytes are others. */
+
+static void write_head(const http_request_t *self, struct evbuffer *output, int status) {
+    struct evkeyval *header;
+    evbuffer_add_printf(output, "HTTP/1.1 %d %s\r\n", status, gate_reason(status));
+    TAILQ_FOREACH(header, evhttp_request_get_output_headers(self->request), next) {
+        evbuffer_add_printf(output, "%s: %s\r\n", header->key, header->value);
+    }
+    evbuffer_add(output, "\r\n", 2);
+}
+
+http_connection_t *http_take_over(http_request_t *self, int status, void (*closed)(http_connection_t *, void *context),
+                                  void *context) {
+    http_connection_t *connection = evhttp_request_get_connection(self->request);
+    if (connection == NULL) {
+        evhttp_request_free(self->request);
+        free(self);
+        return NULL;
+    }
+    struct bufferevent *bytes = evhttp_connection_get_bufferevent(connection);
+    bufferevent_setcb(bytes, NULL, NULL, NULL, NULL);
+    bufferevent_set_timeouts(bytes, NULL, NULL);
+    gate_open(gate_of(self->http->gate, self->request), closed, context);
+    write_head(self, bufferevent_get_output(bytes), status);
+    evhttp_clear_headers(evhttp_request_get_input_headers(self->request));
+    evhttp_clear_headers(evhttp_request_get_output_headers(self->request));
+    free(self);
+    return connection;
+}
+
+struct bufferevent *http_connection_bytes(http_connection_t *self) {
+    return evhttp_connection_get_bufferevent(self);
+}
+
+void http_connection_close(http_connection_t **self_p) {
+    http_connection_t *self = *self_p;
+    *self_p = NULL;
+    evhttp_connection_free(self);
 }

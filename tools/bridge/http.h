@@ -30,14 +30,20 @@ const char *http_method_name(http_method_t method);
 typedef struct http http_t;
 typedef struct http_request http_request_t;
 typedef void (*http_serve_fn)(void *context, http_request_t *request);
+/* Adds the rest of an answer to what is no request: header lines beside those of every answer, the empty line, the
+ * body. */
+typedef void (*http_refuse_fn)(void *context, int status, const char *why, struct evbuffer *answer);
 
 typedef struct http_options {
     struct event_base *base; /* borrowed for life */
     const char *address;     /* to listen on: 127.0.0.1, ::1, … */
     uint16_t port;           /* 0: a free one */
-    size_t header_bytes_max, body_bytes_max;
-    uint32_t idle_ms; /* without a byte of a request, or of its answer taken, the connection ends */
+    uint64_t body_bytes_max;
+    uint32_t connections_max, address_connections_max; /* in all, and from one address */
+    uint32_t head_ms, body_ms, answer_ms, idle_ms;     /* gate.h says what each is for */
+    const char *const *headers;                        /* of every answer: name, value, …, NULL; kept */
     http_serve_fn serve;
+    http_refuse_fn refuse;
     void *context;
 } http_options_t;
 
@@ -46,6 +52,14 @@ http_t *http_new(const http_options_t *options, char *error, size_t error_bytes)
 /* Ends all connections. Requests not answered yet must not be used any more. */
 void http_destroy(http_t **self_p);
 uint16_t http_port(const http_t *self);
+/* Takes no more connections, and ends each as soon as it has no request left to answer. */
+void http_drain(http_t *self);
+
+typedef struct http_counts {
+    uint32_t connections;
+    uint64_t accepted, refused_connections, refused_requests, timeouts;
+} http_counts_t;
+http_counts_t http_counts(const http_t *self);
 
 /* What was asked. */
 
@@ -69,5 +83,16 @@ const char *http_peer(const http_request_t *self);
 void http_add_header(http_request_t *self, const char *name, const char *value);
 /* Answers with this body, which is copied; the request is gone. */
 void http_reply(http_request_t *self, int status, span_t body);
+
+/* A connection that is out of HTTP. */
+typedef struct evhttp_connection http_connection_t;
+/* Answers with status 101 or 200 and the headers added, without a body; what comes and goes behind it is the caller's.
+   The request is gone. NULL: its connection is, too. closed runs when the connection is closed, by whomever. */
+http_connection_t *http_take_over(http_request_t *self, int status, void (*closed)(http_connection_t *, void *context),
+                                  void *context);
+/* Its bytes, those that came behind the request as well. The connection's; callbacks and timeouts are the caller's. */
+struct bufferevent *http_connection_bytes(http_connection_t *self);
+/* Nulls. May be called inside callbacks of its bytes. */
+void http_connection_close(http_connection_t **self_p);
 
 #endif

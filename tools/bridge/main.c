@@ -33,8 +33,6 @@ enum {
     URL_BYTES = HOST_BYTES + 32,
     ERROR_BYTES = 1024,
     PRIORITIES = 2, /* of events: those of the network, and what is to be done once they are */
-    HEADER_BYTES_MAX = KIB(16),
-    IDLE_MS = 60000,
     DRAIN_S = 5,
 };
 
@@ -172,13 +170,20 @@ static bool connect_server(program_t *self) {
 }
 
 static bool listen_http(program_t *self) {
+    const settings_t *settings = &self->bridge.settings;
     http_options_t options = {.base = self->bridge.base,
                               .address = self->host,
                               .port = self->port,
-                              .header_bytes_max = HEADER_BYTES_MAX,
-                              .body_bytes_max = self->bridge.settings.message_bytes_max,
-                              .idle_ms = IDLE_MS,
+                              .body_bytes_max = settings->message_bytes_max,
+                              .connections_max = (uint32_t)settings->connections_max,
+                              .address_connections_max = (uint32_t)settings->address_connections_max,
+                              .head_ms = (uint32_t)settings->http_head_ms,
+                              .body_ms = (uint32_t)settings->http_body_ms,
+                              .answer_ms = (uint32_t)settings->http_answer_ms,
+                              .idle_ms = (uint32_t)settings->http_idle_ms,
+                              .headers = serve_headers,
                               .serve = serve_request,
+                              .refuse = serve_refusal,
                               .context = &self->bridge};
     self->bridge.http = http_new(&options, self->error, sizeof self->error);
     if (self->bridge.http == NULL) {

@@ -71,8 +71,8 @@ json_t *problem_of_reply(tape_t *tape, const doran_reply_t *reply) {
 }
 
 char *problem_print(json_t *problem, const http_request_t *request, const char *request_id) {
-    span_t path = http_path(request);
-    json_t *instance = json_stringn((const char *)path.ptr, path.len);
+    span_t path = request != NULL ? http_path(request) : span_of("", 0);
+    json_t *instance = path.len > 0 ? json_stringn((const char *)path.ptr, path.len) : NULL;
     if (instance != NULL) { /* of a path that is UTF-8 */
         json_object_set_new(problem, "instance", instance);
     }

@@ -13,7 +13,7 @@ const char *problem_title(refusal_t refusal);
 json_t *problem_of_refusal(refusal_t refusal, const char *detail);
 /* What the server answered. tape: to read it on. */
 json_t *problem_of_reply(tape_t *tape, const doran_reply_t *reply);
-/* As text, with where it happened; takes the object. The caller frees the text. */
+/* As text, with where it happened if there was a request; takes the object. The caller frees the text. */
 char *problem_print(json_t *problem, const http_request_t *request, const char *request_id);
 
 #endif

@@ -9,7 +9,16 @@
 #include "tools/bridge/body.h"
 #include "tools/bridge/message.h"
 #include "tools/bridge/people.h"
+#include "tools/bridge/problem.h"
 #include "tools/bridge/runs.h"
+
+const char *const serve_headers[] = {"X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer", NULL};
+
+static void make_id(char id[REQUEST_ID_BYTES]) {
+    uint8_t random[16];
+    randombytes_buf(random, sizeof random);
+    uuid_v8(random, id);
+}
 
 /* Whoever sent an id that can be printed gets it back; else one is made. */
 static void name_request(call_t *call) {
@@ -20,9 +29,7 @@ static void name_request(call_t *call) {
         memcpy(call->request_id, given, len + 1);
         return;
     }
-    uint8_t random[16];
-    randombytes_buf(random, sizeof random);
-    uuid_v8(random, call->request_id);
+    make_id(call->request_id);
 }
 
 /* False: refused, and so with the others. */
@@ -175,6 +182,23 @@ static void ask_role(call_t *call) {
     char address[SUBJECT_BYTES_MAX + 1];
     snprintf(address, sizeof address, "user/%s", people_user(call->person));
     call_send(call, address, "get", span_of("\x80", 1), check_role);
+}
+
+void serve_refusal(void *context, int status, const char *why, struct evbuffer *answer) {
+    refusal_t refusal = 0;
+    char id[REQUEST_ID_BYTES];
+    (void)context;
+    while (problem_status(refusal) != status) {
+        refusal++;
+        CHECK(refusal < REFUSAL_COUNT, "nothing is refused with %d", status);
+    }
+    make_id(id);
+    char *text = problem_print(problem_of_refusal(refusal, why), NULL, id);
+    evbuffer_add_printf(answer,
+                        "X-Request-Id: %s\r\nCache-Control: no-store\r\nContent-Type: application/problem+json\r\n"
+                        "Content-Length: %zu\r\n\r\n%s",
+                        id, strlen(text), text);
+    free(text);
 }
 
 void serve_request(void *context, http_request_t *request) {

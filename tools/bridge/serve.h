@@ -7,5 +7,9 @@
 
 /* The http_serve_fn. context: the bridge. */
 void serve_request(void *context, http_request_t *request);
+/* The http_refuse_fn. */
+void serve_refusal(void *context, int status, const char *why, struct evbuffer *answer);
+/* Of every answer: name, value, …, NULL. */
+extern const char *const serve_headers[];
 
 #endif

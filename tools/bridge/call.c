@@ -27,11 +27,21 @@ void call_add_header(call_t *self, const char *name, const char *value) {
 
 void call_answer(call_t *self, int status, const char *media, span_t body) {
     call_add_header(self, "X-Request-Id", self->request_id);
+    if (status >= HTTP_ERRORS || (self->route != NULL && (self->route->flags & UNSTORED) != 0)) {
+        call_add_header(self, "Cache-Control", "no-store");
+    }
     if (media != NULL) {
         call_add_header(self, "Content-Type", media);
     }
     http_reply(self->http, status, body);
     end(self);
+}
+
+http_request_t *call_give(call_t *self) {
+    http_request_t *request = self->http;
+    call_add_header(self, "X-Request-Id", self->request_id);
+    end(self);
+    return request;
 }
 
 /* Problems */

@@ -35,6 +35,12 @@ static void take_answer(void *context, const doran_reply_t *reply) {
     }
 }
 
+/* Does the page end behind where it begins? */
+static bool is_behind(const listing_t *self) {
+    int order = strcmp(self->page.last.key, self->after);
+    return self->after[0] == 0 || (self->page.descending ? order < 0 : order > 0);
+}
+
 /* Fills the page with the rows behind `after`. */
 static int ask(void *list, uint64_t most, size_t *complete, bool *more) {
     listing_t *self = list;
@@ -51,6 +57,9 @@ static int ask(void *list, uint64_t most, size_t *complete, bool *more) {
     if (self->arguments->states) {
         FIELD_SET(list_request, &request, states, true);
     }
+    if (self->arguments->descending) {
+        FIELD_SET(list_request, &request, descending, true);
+    }
     record_encode(&record_list_request, &request, &pack);
     CHECK(pack_ok(&pack), "%d bytes are too few", REQUEST_BYTES);
     rows_reset(&self->page);
@@ -59,8 +68,7 @@ static int ask(void *list, uint64_t most, size_t *complete, bool *more) {
     if (code != DORAN_OK) {
         return connect_problem(kind, code, self->text);
     }
-    if (self->malformed ||
-        (self->page.more && strcmp(self->page.last.key, self->after) <= 0)) { /* it would never end */
+    if (self->malformed || (self->page.more && !is_behind(self))) { /* it would never end */
         output_problem("ls %s: an answer makes no sense to this version of the program", kind);
         return ERROR_ANSWERED;
     }
@@ -134,7 +142,7 @@ int command_ls(const arguments_t *arguments) {
     if (self.server == NULL) {
         return NOT_REACHED;
     }
-    rows_init(&self.page, false);
+    rows_init(&self.page, arguments->descending);
     int code = pages_show(&pages, arguments, &self);
     rows_fini(&self.page);
     doran_close(&self.server);

@@ -14,13 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef enum setting_type { TYPE_COUNT, TYPE_BYTES, TYPE_PAGES, TYPE_MS } setting_type_t;
+typedef enum setting_type { TYPE_COUNT, TYPE_BYTES, TYPE_PAGES, TYPE_MS, TYPE_RATE, TYPE_TEXT } setting_type_t;
 
 typedef struct setting {
     const char *name;
     setting_type_t type;
     uint64_t preset, min, max;
-    size_t offset; /* in settings_t */
+    size_t offset;           /* in settings_t */
+    const char *preset_text; /* of a text */
     const char *text;
 } setting_t;
 
@@ -28,7 +29,9 @@ enum { PAGE_BYTES = 4096, NAME_BYTES_MAX = 64 };
 
 static const setting_t table[SETTING_COUNT] = {
 #define SETTING(name, TYPE, preset, min, max, text)                                                                    \
-    [SETTING_##name] = {#name, TYPE_##TYPE, preset, min, max, offsetof(settings_t, name), text},
+    [SETTING_##name] = {#name, TYPE_##TYPE, preset, min, max, offsetof(settings_t, name), NULL, text},
+#define SETTING_TEXT(name, preset, text)                                                                               \
+    [SETTING_##name] = {#name, TYPE_TEXT, 0, 0, 0, offsetof(settings_t, name), preset, text},
 #include "schemas/settings.def"
 };
 
@@ -36,19 +39,29 @@ static const setting_t table[SETTING_COUNT] = {
 #define MIN_OF_BYTES(min) true
 #define MIN_OF_PAGES(min) ((min) % PAGE_BYTES == 0)
 #define MIN_OF_MS(min) ((min) == 10)
+#define MIN_OF_RATE(min) ((min) == 0)
 #define SETTING(name, TYPE, preset, min, max, text)                                                                    \
     static_assert((preset) <= (max) && ((preset) >= (min)) && MIN_OF_##TYPE(min), #name);                              \
     static_assert(sizeof(#name) <= NAME_BYTES_MAX, #name);
+#define SETTING_TEXT(name, preset, text) static_assert(sizeof(#name) <= NAME_BYTES_MAX, #name);
 #include "schemas/settings.def"
 
 static uint64_t *value_of(settings_t *self, const setting_t *setting) {
     return (uint64_t *)((uint8_t *)self + setting->offset);
 }
 
+static char *text_of(settings_t *self, const setting_t *setting) {
+    return (char *)self + setting->offset;
+}
+
 settings_t settings_defaults(void) {
     settings_t self = {0};
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        *value_of(&self, &table[i]) = table[i].preset;
+        if (table[i].type == TYPE_TEXT) {
+            strcpy(text_of(&self, &table[i]), table[i].preset_text);
+        } else {
+            *value_of(&self, &table[i]) = table[i].preset;
+        }
     }
     return self;
 }
@@ -102,9 +115,18 @@ static bool parse_number(const char *text, uint64_t *number) {
     return *text != 0;
 }
 
-static status_t set(loader_t *self, const place_t *place, const setting_t *setting, const char *text) {
+static status_t set_text(loader_t *self, const place_t *place, const setting_t *setting, const char *text) {
+    if (strlen(text) >= SETTING_TEXT_BYTES) {
+        return refuse(self, place, "%s is longer than %d bytes", setting->name, SETTING_TEXT_BYTES - 1);
+    }
+    strcpy(text_of(&self->settings, setting), text);
+    return STATUS_OK;
+}
+
+static status_t set_number(loader_t *self, const place_t *place, const setting_t *setting, const char *text) {
     uint64_t value = 0;
-    if (!parse_number(text, &value)) {
+    bool off = setting->type == TYPE_RATE && strcmp(text, "off") == 0;
+    if (!off && !parse_number(text, &value)) {
         return refuse(self, place, "%s must be a whole number, not \"%.32s\"", setting->name, text);
     }
     if (value < setting->min || value > setting->max) {
@@ -116,8 +138,16 @@ static status_t set(loader_t *self, const place_t *place, const setting_t *setti
                       (unsigned long long)value);
     }
     *value_of(&self->settings, setting) = value;
-    self->settings.sources[setting - table] = (uint8_t)place->source;
     return STATUS_OK;
+}
+
+static status_t set(loader_t *self, const place_t *place, const setting_t *setting, const char *text) {
+    status_t status =
+        setting->type == TYPE_TEXT ? set_text(self, place, setting, text) : set_number(self, place, setting, text);
+    if (status == STATUS_OK) {
+        self->settings.sources[setting - table] = (uint8_t)place->source;
+    }
+    return status;
 }
 
 /* The text without the spaces around it; changes it. */
@@ -251,7 +281,13 @@ uint32_t settings_shards(const settings_t *self) {
 
 enum { NUMBER_TEXT_BYTES = 24 };
 
-static const char *print_number(uint64_t number, char text[NUMBER_TEXT_BYTES]) {
+static const char *print_number(const setting_t *setting, uint64_t number, char text[NUMBER_TEXT_BYTES]) {
+    if (setting->type == TYPE_TEXT) {
+        return "";
+    }
+    if (setting->type == TYPE_RATE && number == 0) {
+        return "off";
+    }
     snprintf(text, NUMBER_TEXT_BYTES, "%llu", (unsigned long long)number);
     return text;
 }
@@ -266,14 +302,16 @@ void settings_visit(const settings_t *self, void (*visit)(void *context, const s
     settings_t copy = *self;
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         char value[NUMBER_TEXT_BYTES], preset[NUMBER_TEXT_BYTES], min[NUMBER_TEXT_BYTES], max[NUMBER_TEXT_BYTES];
+        const setting_t *setting = &table[i];
+        bool is_text = setting->type == TYPE_TEXT;
         const setting_row_t row = {
-            .name = table[i].name,
-            .value = print_number(*value_of(&copy, &table[i]), value),
-            .preset = print_number(table[i].preset, preset),
-            .min = print_number(table[i].min, min),
-            .max = print_number(table[i].max, max),
+            .name = setting->name,
+            .value = is_text ? text_of(&copy, setting) : print_number(setting, *value_of(&copy, setting), value),
+            .preset = is_text ? setting->preset_text : print_number(setting, setting->preset, preset),
+            .min = print_number(setting, setting->min, min),
+            .max = print_number(setting, setting->max, max),
             .source = sources[self->sources[i]],
-            .text = table[i].text,
+            .text = setting->text,
         };
         visit(context, &row);
     }

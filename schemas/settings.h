@@ -13,8 +13,11 @@
 #include "schemas/limits.h"
 #include "schemas/status.h"
 
+enum { SETTING_TEXT_BYTES = 1024 };
+
 enum setting_index {
 #define SETTING(name, TYPE, preset, min, max, text) SETTING_##name,
+#define SETTING_TEXT(name, preset, text) SETTING_##name,
 #include "schemas/settings.def"
     SETTING_COUNT
 };
@@ -28,6 +31,7 @@ typedef enum setting_source {
 
 typedef struct settings {
 #define SETTING(name, TYPE, preset, min, max, text) uint64_t name;
+#define SETTING_TEXT(name, preset, text) char name[SETTING_TEXT_BYTES];
 #include "schemas/settings.def"
     uint8_t sources[SETTING_COUNT]; /* setting_source_t of each */
 } settings_t;
@@ -43,8 +47,8 @@ uint32_t settings_shards(const settings_t *self);
 /* One setting as text, for printing. All are valid during the call. */
 typedef struct setting_row {
     const char *name, *value;
-    const char *preset, *min, *max;
-    const char *source; /* default, file, environment, flag */
+    const char *preset, *min, *max; /* of a text, min and max are empty */
+    const char *source;             /* default, file, environment, flag */
     const char *text;
 } setting_row_t;
 void settings_visit(const settings_t *self, void (*visit)(void *context, const setting_row_t *row), void *context);

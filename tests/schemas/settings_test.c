@@ -127,6 +127,26 @@ Test(settings, a_flag_beats_the_environment_which_beats_the_file) {
     cr_assert_eq(settings.sources[SETTING_heartbeat_ms], SOURCE_DEFAULT);
 }
 
+Test(settings, only_a_rate_may_be_off) {
+    assert_refused("shards=off", "shards must be a whole number");
+    cr_assert_eq(load("rate_limit=off"), STATUS_OK, "%s", error);
+    cr_assert_eq(settings.rate_limit, 0);
+    cr_assert_eq(load("rate_limit=7"), STATUS_OK, "%s", error);
+    cr_assert_eq(settings.rate_limit, 7);
+}
+
+Test(settings, a_text_is_taken_as_it_is) {
+    char flag[2 * SETTING_TEXT_BYTES] = "cors_origins=";
+    memset(flag + strlen(flag), 'a', SETTING_TEXT_BYTES);
+    assert_refused(flag, "cors_origins is longer than 1023 bytes");
+    write_file("cors_origins = https://a.example, https://b.example \n");
+    cr_assert_eq(load(NULL), STATUS_OK, "%s", error);
+    cr_assert_str_eq(settings.cors_origins, "https://a.example, https://b.example");
+    cr_assert_eq(settings.sources[SETTING_cors_origins], SOURCE_FILE);
+    cr_assert_eq(load("cors_origins="), STATUS_OK, "%s", error);
+    cr_assert_str_eq(settings.cors_origins, "");
+}
+
 Test(settings, the_last_of_two_flags_wins) {
     static const char *const flags[] = {"shards=1", " shards = 2 "};
     cr_assert_eq(settings_load(&settings, NULL, flags, 2, error, sizeof error), STATUS_OK);
@@ -149,6 +169,9 @@ static void see(void *context, const setting_row_t *row) {
         cr_assert_str_eq(row->preset, "0");
         cr_assert_str_eq(row->max, "16");
         cr_assert_str_eq(row->source, "flag");
+    }
+    if (strcmp(row->name, "cors_origins") == 0) {
+        cr_assert(row->value[0] == 0 && row->preset[0] == 0 && row->min[0] == 0 && row->max[0] == 0);
     }
     cr_assert_gt(strlen(row->text), 0, "%s", row->name);
 }

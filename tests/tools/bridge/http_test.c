@@ -248,7 +248,8 @@ Test(http, a_request_hidden_behind_another_is_never_served) {
 }
 
 Test(http, pipelined_requests_are_answered_in_order) {
-    static const char *const bodies[] = {"GET /1 []", "POST /2 [xyz]", "POST /3 [hello]", "Content-Length: 9", "GET /5 []"};
+    static const char *const bodies[] = {"GET /1 []", "POST /2 [xyz]", "POST /3 [hello]", "Content-Length: 9",
+                                         "GET /5 []"};
     assert_answered("GET /1 HTTP/1.1\r\n" HOST "\r\nPOST /2 HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nxyz\r\n"
                     "POST /3 HTTP/1.1\r\n" HOST
                     "Transfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-Y: z\r\n\r\n"

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 
 #include "schemas/json.h"
+#include "tools/bridge/body.h"
 #include "tools/bridge/people.h"
 #include "tools/bridge/problem.h"
 #include "tools/bridge/pump.h"
 
-enum { HEADER_BYTES = 512, HTTP_ERRORS = 400, HTTP_UNAUTHORIZED = 401 };
+enum { HEADER_BYTES = 512, HTTP_CREATED = 201, HTTP_ERRORS = 400, HTTP_UNAUTHORIZED = 401 };
 
 /* The end */
 
@@ -17,6 +18,7 @@ static void end(call_t *self) {
     self->bridge->calls--;
     people_release(&self->person);
     json_decref(self->json);
+    free(self->key);
     free(self->own);
     free(self);
 }
@@ -85,20 +87,51 @@ static const token_t *member(const call_t *self, const char *name) {
     return at > 0 ? &tape->tokens[at] : NULL;
 }
 
-/* Where what came into being is found: the route's path and its id. */
+static void print_member(const call_t *self, const char *name, struct evbuffer *text) {
+    const token_t *token = member(self, name);
+    if (token != NULL && token->type == TOKEN_U64) {
+        evbuffer_add_printf(text, "%llu", (unsigned long long)token->u64);
+    } else if (token != NULL && token->type == TOKEN_TEXT) {
+        evbuffer_add(text, token->ptr, token->len);
+    }
+}
+
+/* The place, with what stands in braces from the path or the reply. */
+static void print_place(const call_t *self, const char *place, struct evbuffer *text) {
+    for (const char *at = place; *at != 0; at++) {
+        char name[METHOD_BYTES_MAX];
+        size_t len = strcspn(at, "{");
+        evbuffer_add(text, at, len);
+        at += len;
+        if (*at == 0) {
+            return;
+        }
+        len = strcspn(at, "}");
+        snprintf(name, sizeof name, "%.*s", (int)len - 1, at + 1);
+        at += len;
+        span_t captured = route_capture(self->route, &self->captures, name);
+        if (captured.ptr != NULL) {
+            evbuffer_add(text, captured.ptr, captured.len);
+        } else {
+            print_member(self, name, text);
+        }
+    }
+}
+
+/* Where what came into being is found: what the row says, or the path and its id. */
 static void add_location(call_t *self) {
-    static const char *const names[] = {"id", "name", "sku"};
-    const token_t *id = NULL;
-    char place[HEADER_BYTES];
-    for (size_t i = 0; i < ARRAY_LENGTH(names) && id == NULL; i++) {
-        id = member(self, names[i]);
-    }
+    struct evbuffer *place = evbuffer_new();
     span_t path = http_path(self->http);
-    if (id != NULL && id->type == TOKEN_TEXT) {
-        snprintf(place, sizeof place, "%.*s/%.*s", (int)path.len, (const char *)path.ptr, (int)id->len,
-                 (const char *)id->ptr);
-        call_add_header(self, "Location", place);
+    CHECK(place != NULL, "out of memory");
+    if (self->route->location != NULL) {
+        print_place(self, self->route->location, place);
+    } else {
+        evbuffer_add(place, path.ptr, path.len);
+        print_place(self, (self->route->flags & GUARDED) != 0 ? "" : "/{id}", place);
     }
+    evbuffer_add(place, "", 1);
+    call_add_header(self, "Location", (const char *)evbuffer_pullup(place, -1));
+    evbuffer_free(place);
 }
 
 bool call_add_tag(call_t *self, const char *tag) {
@@ -119,14 +152,23 @@ static bool add_version_tag(call_t *self) {
     return call_add_tag(self, tag);
 }
 
+char *call_show(const call_t *self, const record_t *record, uint32_t at) {
+    const field_t *version = body_field(record, "version");
+    bool tag = version != NULL && route_hides(version);
+    return self->route->show != NULL ? self->route->show(self, record, at)
+                                     : json_print_for_web(record, self->bridge->tape, at, tag ? version->name : NULL);
+}
+
 void call_answer_record(call_t *self, const record_t *record, const doran_reply_t *reply) {
     int status = route_status(self->route);
-    bool tagged = (self->route->flags & TAGGED) != 0;
+    if ((self->route->flags & GUARDED) != 0 && !self->conditional) {
+        status = HTTP_CREATED;
+    }
     if (tape_read_whole(self->bridge->tape, span_of(reply->body, reply->body_bytes)) != STATUS_OK) {
         call_refuse(self, REFUSE_BUSY, "The server's answer cannot be read");
         return;
     }
-    if (tagged && !add_version_tag(self)) {
+    if ((self->route->flags & TAGGED) != 0 && !add_version_tag(self)) {
         call_answer(self, 304, NULL, (span_t){0});
         return;
     }
@@ -137,33 +179,107 @@ void call_answer_record(call_t *self, const record_t *record, const doran_reply_
         call_answer(self, status, NULL, (span_t){0});
         return;
     }
-    char *text = json_print_for_web(record, self->bridge->tape, 0, tagged ? "version" : NULL);
+    char *text = call_show(self, record, 0);
     call_answer(self, status, "application/json", span_text(text));
     free(text);
 }
 
 /* Messages */
 
+static void send_message(call_t *self, const char *address, const char *method, span_t body);
+
+/* A message that is sent again while the first request of its key still runs. */
+typedef struct again {
+    char *address, *method;
+    uint8_t *body;
+    size_t body_bytes;
+    uint64_t until_ms;
+    struct event *timer;
+} again_t;
+
+enum { AGAIN_MS = 100 };
+
+static void forget_again(call_t *self) {
+    again_t *again = self->again;
+    self->again = NULL;
+    if (again != NULL) {
+        event_free(again->timer);
+        free(again->address);
+        free(again->method);
+        free(again->body);
+        free(again);
+    }
+}
+
+static void send_again(evutil_socket_t fd, short events, void *context) {
+    call_t *self = context;
+    (void)fd;
+    (void)events;
+    send_message(self, self->again->address, self->again->method, span_of(self->again->body, self->again->body_bytes));
+}
+
+static void keep_message(call_t *self, const char *address, const char *method, span_t body) {
+    again_t *again = calloc(1, sizeof *again);
+    CHECK(again != NULL, "out of memory");
+    *again = (again_t){.address = strdup(address), .method = strdup(method), .body = malloc(body.len)};
+    again->timer = evtimer_new(self->bridge->base, send_again, self);
+    CHECK(again->address != NULL && again->method != NULL && again->body != NULL && again->timer != NULL,
+          "out of memory");
+    memcpy(again->body, body.ptr, body.len);
+    again->body_bytes = body.len;
+    again->until_ms = bridge_now_ms() + self->wait_ms;
+    self->again = again;
+}
+
+/* True: the first request of this key still runs, and is asked for again in a while. */
+static bool wait_more(call_t *self, const doran_reply_t *reply) {
+    if (reply->code != DORAN_IN_PROGRESS || self->again == NULL || bridge_now_ms() >= self->again->until_ms) {
+        return false;
+    }
+    event_add(self->again->timer, &(struct timeval){.tv_usec = AGAIN_MS * 1000});
+    return true;
+}
+
 /* A person whose session has ended is nobody, whatever the code with which the server said so. */
 static void take_reply(void *context, const doran_reply_t *reply) {
     call_t *self = context;
+    if (wait_more(self, reply)) {
+        return;
+    }
+    forget_again(self);
     if (reply->code == DORAN_OK) {
         self->done(self, reply);
     } else if (self->person != NULL && people_ended(self->person) != DORAN_OK) {
         call_refuse(self, REFUSE_UNAUTHENTICATED, "The login session has ended");
     } else if (reply->code == DORAN_UNAUTHENTICATED && self->person == NULL) { /* only a login is told so */
         call_refuse(self, REFUSE_UNAUTHENTICATED, "E-mail address or password is wrong");
+    } else if (reply->code == DORAN_PRECONDITION_FAILED && !self->conditional && (self->route->flags & GUARDED) != 0) {
+        call_refuse(self, REFUSE_PRECONDITION_REQUIRED, NULL);
     } else {
         call_pass_error(self, reply);
     }
 }
 
-void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done) {
-    self->done = done;
+static void send_message(call_t *self, const char *address, const char *method, span_t body) {
     doran_t *client = self->person != NULL ? people_client(self->person) : self->bridge->server;
-    doran_code_t code = doran_submit(client, address, method, body.ptr, body.len, 0, take_reply, self);
+    doran_request_t request = {
+        .address = address,
+        .method = method,
+        .body = body.ptr,
+        .body_bytes = body.len,
+        .idempotency_key = self->key,
+    };
+    doran_code_t code = doran_send(client, &request, take_reply, self);
     pump_wake(self->bridge->pump);
     if (code != DORAN_OK) {
         take_reply(self, &(doran_reply_t){.code = code, .text = "", .body = (const uint8_t *)"\x80", .body_bytes = 1});
     }
+}
+
+void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done) {
+    self->done = done;
+    if (self->key != NULL && self->wait_ms > 0) {
+        keep_message(self, address, method, body);
+    }
+    send_message(self, address, method, body);
 }

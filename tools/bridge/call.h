@@ -33,13 +33,18 @@ struct call {
     const route_t *route;  /* NULL: none was found */
     captures_t captures;
     json_t *json;      /* the body, or where there is none, the parameters of the query, as texts */
-    uint64_t version;  /* that If-Match gives; 0: none */
+    bool conditional;  /* If-Match was given, and with it ... */
+    uint64_t version;  /* ... this version; 0: any */
+    char *key;         /* of Idempotency-Key, which goes with all messages; NULL: none. Freed with the call */
+    uint32_t wait_ms;  /* Prefer: how long to wait for a first request of this key that still runs */
     call_done_fn done; /* of the message under way */
-    void *own;         /* of a route's function, freed with the call */
+    struct again *again;
+    void *own; /* of a route's function, freed with the call */
     char request_id[REQUEST_ID_BYTES];
 };
 
-/* Sends the message, for the person if there is one, and calls done with what comes. Body: a msgpack map. */
+/* Sends the message, for the person if there is one, and calls done with what comes. Errors end the call. Body: a
+   msgpack map. */
 void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done);
 
 /* Answers. */
@@ -52,6 +57,8 @@ bool call_add_tag(call_t *self, const char *tag);
 void call_answer(call_t *self, int status, const char *media, span_t body);
 /* The record that is the reply's body, with the status and the headers that the route's flags ask for. */
 void call_answer_record(call_t *self, const record_t *record, const doran_reply_t *reply);
+/* The record at `at` of the bridge's tape, as one line of JSON, malloc'd. */
+char *call_show(const call_t *self, const record_t *record, uint32_t at);
 /* What the bridge refuses by itself. detail: NULL, or a sentence for people, which is copied. With 401 goes what
    RFC 6750 wants to be said. */
 void call_refuse(call_t *self, refusal_t refusal, const char *detail);

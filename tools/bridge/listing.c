@@ -114,8 +114,7 @@ static void add_comma(struct evbuffer *page) {
     }
 }
 
-void listing_add(struct evbuffer *page, const record_t *record, const tape_t *tape, uint32_t at) {
-    char *text = json_print_for_web(record, tape, at, "version");
+void listing_add(struct evbuffer *page, char *text) {
     add_comma(page);
     evbuffer_add(page, text, strlen(text));
     free(text);
@@ -169,7 +168,7 @@ void listing_answer(call_t *call, const record_t *record, const doran_reply_t *r
     }
     struct evbuffer *page = listing_begin();
     for (uint32_t at = array + 1; at < tape->tokens[array].next; at = tape->tokens[at].next) {
-        listing_add(page, items->element, tape, at);
+        listing_add(page, call_show(call, items->element, at));
         last = at;
     }
     listing_end(call, page, next_of(call, tape, last));

@@ -20,8 +20,8 @@ void listing_answer(call_t *call, const record_t *record, const doran_reply_t *r
 
 /* For functions of routes: a page is begun, its items are added, and then the call is answered with it. */
 struct evbuffer *listing_begin(void);
-/* The record at `at`, without its version. */
-void listing_add(struct evbuffer *page, const record_t *record, const tape_t *tape, uint32_t at);
+/* The item as JSON, which is taken. */
+void listing_add(struct evbuffer *page, char *text);
 /* next: what of the request the next page differs in; NULL: this was the last. Takes page and next, and the call. */
 void listing_end(call_t *call, struct evbuffer *page, json_t *next);
 

@@ -127,7 +127,7 @@ static void take_captures(call_t *call, const record_t *record) {
     }
 }
 
-/* Makes the call's JSON the request. False: refused. */
+/* Makes the call's JSON the request. What is GUARDED and named without a version has to be new. False: refused. */
 static bool compose(call_t *call, const record_t *record) {
     if (!check_names(call, record)) {
         return false;
@@ -139,7 +139,7 @@ static bool compose(call_t *call, const record_t *record) {
         return false;
     }
     take_captures(call, record);
-    if (call->version != 0 && body_field(record, "version") != NULL) {
+    if (body_field(record, "version") != NULL && (call->version != 0 || (has(call, GUARDED) && !call->conditional))) {
         set(call, "version", json_integer((json_int_t)call->version));
     }
     return true;

@@ -175,23 +175,24 @@ static const field_t *field_named(const record_t *record, span_t name) {
     return NULL;
 }
 
-/* A page: its items are those of the reply, without their versions. */
-static json_t *page_schema(document_t *self, const record_t *reply) {
-    const field_t *items = field_named(reply, span_text("items"));
+static json_t *record_schema(document_t *self, const record_t *record) {
+    const field_t *version = field_named(record, span_text("version"));
+    return openapi_reply(self->schemas, record, version != NULL && route_hides(version) ? version->name : NULL);
+}
+
+static json_t *page_schema(document_t *self, const record_t *item) {
     json_t *schema = openapi_closed_object("A page");
-    json_t *item = items->element != NULL ? openapi_reply(self->schemas, items->element, "version") : json_object();
     openapi_add_member(schema, "items",
-                       made(json_pack("{ss sI so}", "type", "array", "maxItems", (json_int_t)PAGE_MAX, "items", item)),
+                       made(json_pack("{ss sI so}", "type", "array", "maxItems", (json_int_t)PAGE_MAX, "items",
+                                      record_schema(self, item))),
                        true);
     openapi_add_member(schema, "next_cursor", text_schema("For the next page; absent: this was the last"), false);
     return schema;
 }
 
 static json_t *reply_schema(document_t *self, const route_t *route) {
-    if (has(route, LISTED)) {
-        return page_schema(self, route_reply(route));
-    }
-    return openapi_reply(self->schemas, route_reply(route), has(route, TAGGED) ? "version" : NULL);
+    const record_t *reply = route_reply(route);
+    return has(route, LISTED) ? page_schema(self, reply) : record_schema(self, reply);
 }
 
 static json_t *success(document_t *self, const route_t *route) {
@@ -199,7 +200,7 @@ static json_t *success(document_t *self, const route_t *route) {
     if (has(route, TAGGED)) {
         add_header(response, "ETag");
     }
-    if (has(route, CREATES | ACCEPTS)) {
+    if (has(route, CREATES | ACCEPTS | GUARDED)) {
         add_header(response, "Location");
     }
     if (has(route, LISTED)) {
@@ -214,6 +215,9 @@ static json_t *success(document_t *self, const route_t *route) {
 static json_t *responses_of(document_t *self, const route_t *route) {
     json_t *responses = made(json_object());
     set_status(responses, route_status(route), success(self, route));
+    if (has(route, GUARDED)) {
+        set_status(responses, 201, success(self, route));
+    }
     if (route->method == HTTP_GET && has(route, TAGGED)) {
         json_t *unchanged = new_response("It is still of the version that If-None-Match names");
         add_header(unchanged, "ETag");

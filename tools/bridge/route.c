@@ -4,9 +4,10 @@
 
 #include <ctype.h>
 
+#include "tools/bridge/body.h"
 #include "tools/bridge/runs.h"
 
-#define ROUTE(id, METHOD, path_text, access_level, kind_name, method_name, key_text, flag_set, meaning)                \
+#define ROUTE(id, METHOD, path_text, access_level, kind_name, method_name, key_text, flag_set, ...)                    \
     {.name = #id,                                                                                                      \
      .method = HTTP_##METHOD,                                                                                          \
      .path = path_text,                                                                                                \
@@ -15,8 +16,8 @@
      .kind = &kinds[KIND_##kind_name],                                                                                 \
      .kind_method = METHOD_##kind_name##_##method_name,                                                                \
      .key = key_text,                                                                                                  \
-     .text = meaning},
-#define ROUTE_OWN(id, METHOD, path_text, access_level, body_record, reply_record, flag_set, meaning)                   \
+     .text = __VA_ARGS__},
+#define ROUTE_OWN(id, METHOD, path_text, access_level, body_record, reply_record, flag_set, ...)                       \
     {.name = #id,                                                                                                      \
      .method = HTTP_##METHOD,                                                                                          \
      .path = path_text,                                                                                                \
@@ -25,7 +26,7 @@
      .run = run_##id,                                                                                                  \
      .body = body_record,                                                                                              \
      .reply = reply_record,                                                                                            \
-     .text = meaning},
+     .text = __VA_ARGS__},
 
 const route_t routes[] = {
 #include "tools/bridge/routes.def"
@@ -100,6 +101,40 @@ static bool capture(const route_t *route, span_t path, captures_t *captures) {
     return true;
 }
 
+/* Looks for braces of this name, and counts those before. */
+static bool find_in(const char *text, const char *name, int *count) {
+    span_t pattern = span_text(text), part;
+    while (take_part(&pattern, &part)) {
+        if (part.len == 0 || part.ptr[0] != '{') {
+            continue;
+        }
+        if (span_equal(span_of(part.ptr + 1, part.len - 2), span_text(name))) {
+            return true;
+        }
+        (*count)++;
+    }
+    return false;
+}
+
+/* Which of the braces has this name; -1: none. */
+static int find_braces(const route_t *self, const char *name) {
+    int count = 0;
+    bool found = find_in(self->path, name, &count) || (self->parts != NULL && find_in(self->parts, name, &count));
+    return found ? count : -1;
+}
+
+/* Into what stands before and behind the last '-'. */
+static bool split_id(const route_t *route, captures_t *captures) {
+    span_t id = route_capture(route, captures, "id");
+    const uint8_t *dash = memrchr(id.ptr, '-', id.len);
+    if (dash == NULL || dash == id.ptr || dash == id.ptr + id.len - 1) {
+        return false;
+    }
+    captures->values[captures->count++] = span_of(id.ptr, (size_t)(dash - id.ptr));
+    captures->values[captures->count++] = span_of(dash + 1, (size_t)(id.ptr + id.len - dash - 1));
+    return true;
+}
+
 const route_t *route_find(http_method_t method, span_t path, captures_t *captures, uint32_t *allowed) {
     const route_t *found = NULL;
     *allowed = 0;
@@ -112,26 +147,11 @@ const route_t *route_find(http_method_t method, span_t path, captures_t *capture
             found = &routes[i];
         }
     }
-    if (found != NULL && !capture(found, path, captures)) {
+    if (found != NULL && (!capture(found, path, captures) || (found->parts != NULL && !split_id(found, captures)))) {
         *allowed = 0;
         return NULL;
     }
     return found;
-}
-
-/* Which of the braces has this name; -1: none. */
-static int find_braces(const route_t *self, const char *name) {
-    span_t pattern = span_text(self->path), part;
-    for (int i = 0; take_part(&pattern, &part);) {
-        if (part.len == 0 || part.ptr[0] != '{') {
-            continue;
-        }
-        if (span_equal(span_of(part.ptr + 1, part.len - 2), span_text(name))) {
-            return i;
-        }
-        i++;
-    }
-    return -1;
 }
 
 span_t route_capture(const route_t *self, const captures_t *captures, const char *name) {
@@ -155,13 +175,14 @@ const record_t *route_request(const route_t *self) {
 }
 
 const record_t *route_reply(const route_t *self) {
-    if ((self->flags & EMPTY) != 0) {
-        return NULL;
+    if ((self->flags & EMPTY) != 0 || self->reply != NULL || self->kind == NULL) {
+        return self->reply;
     }
+    const record_t *reply = method_of(self)->reply;
     if ((self->flags & SHOWN_AFTER) != 0) {
-        return kind_method(self->kind, span_text("get"))->reply;
+        reply = kind_method(self->kind, span_text("get"))->reply;
     }
-    return self->kind != NULL ? method_of(self)->reply : self->reply;
+    return (self->flags & LISTED) != 0 ? body_field(reply, "items")->element : reply;
 }
 
 field_source_t route_source(const route_t *self, const field_t *field) {

@@ -27,7 +27,7 @@ typedef enum access {
 enum route_flags {
     CREATES = 1 << 0,       /* 201, and Location */
     ACCEPTS = 1 << 1,       /* 202, and Location: it goes on */
-    TAGGED = 1 << 2,        /* ETag from the reply's `version`, which is not in the body; If-None-Match on GET */
+    TAGGED = 1 << 2,        /* ETag from the reply's `version`; If-None-Match on GET */
     CONDITIONAL = 1 << 3,   /* If-Match is required, and goes into the request's `version` */
     KEY_REQUIRED = 1 << 4,  /* Idempotency-Key is required */
     KEY_REFUSED = 1 << 5,   /* Idempotency-Key is not taken */
@@ -36,6 +36,7 @@ enum route_flags {
     MERGED = 1 << 8,        /* JSON Merge Patch: null takes a field away */
     LISTED = 1 << 9,        /* a list, in pages: takes limit and cursor */
     UNSTORED = 1 << 11,     /* no cache keeps the answer */
+    GUARDED = 1 << 12,      /* CONDITIONAL where there is something already; else it is created: 201 */
     OPEN_OUTSIDE = 1 << 10, /* no JSON API: not in /openapi.json, no limits */
 };
 
@@ -54,9 +55,12 @@ struct route {
                         "{login}", the login session; or fixed */
     void (*run)(call_t *call);
     const record_t *body;  /* of a function's own; NULL: none */
-    const record_t *reply; /* NULL: none */
+    const record_t *reply; /* the same; or what `show` makes of the method's; of LISTED one item. NULL: none */
     const char *text;
-    const char *parts;    /* what {id} of the path is made of, as "{name}-{run}"; NULL: it is one word */
+    /* One line of JSON, malloc'd, of the record at `at` of the bridge's tape; NULL: it is shown as it is, without its
+       version. */
+    char *(*show)(const call_t *call, const record_t *record, uint32_t at);
+    const char *parts; /* what {id} of the path is made of, with a '-' between: "/{job}/{run}"; NULL: it is one word */
     const char *location; /* of CREATES and ACCEPTS; its parts in braces are of the path or the reply; NULL: the path
                              and the reply's id */
 };
@@ -64,10 +68,10 @@ struct route {
 extern const route_t routes[];
 extern const uint32_t routes_count;
 
-/* The most parts of a path in braces. */
-enum { CAPTURES_MAX = 3 };
+/* The most parts of a path in braces, and of an id. */
+enum { CAPTURES_MAX = 4 };
 
-/* What stood in the path at the braces, %-decoded, in their order. */
+/* What stood in the path at the braces, %-decoded, in their order; then the parts of an id. */
 typedef struct captures {
     span_t values[CAPTURES_MAX];
     uint32_t count;
@@ -80,14 +84,19 @@ const route_t *route_find(http_method_t method, span_t path, captures_t *capture
 /* The value of the braces of this name, or absent. */
 span_t route_capture(const route_t *self, const captures_t *captures, const char *name);
 
+/* May it change anything? */
+static inline bool route_changes(const route_t *self) {
+    return self->method != HTTP_GET;
+}
+
 /* Has its request a body? Else what it says is in its query. */
 static inline bool route_takes_body(const route_t *self) {
     return self->method == HTTP_POST || self->method == HTTP_PUT || self->method == HTTP_PATCH;
 }
 
-/* The HTTP status of success. */
+/* The HTTP status of success; of GUARDED where there is something already. */
 int route_status(const route_t *self);
-/* The record of the request and of what is answered; NULL: none. */
+/* The record of the request, and of what is answered (of LISTED: one item); NULL: none. */
 const record_t *route_request(const route_t *self);
 const record_t *route_reply(const route_t *self);
 
@@ -100,5 +109,10 @@ typedef enum field_source {
     FIELD_FROM_BODY
 } field_source_t;
 field_source_t route_source(const route_t *self, const field_t *field);
+
+/* Of the outermost record of an answer, or of an item: is it left out? A version is an ETag, or nothing. */
+static inline bool route_hides(const field_t *field) {
+    return field->type == FIELD_U64 && strcmp(field->name, "version") == 0;
+}
 
 #endif

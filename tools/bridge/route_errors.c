@@ -5,8 +5,8 @@
 
 enum { SAID_MAX = 4 };
 
-#define ROUTE(id, METHOD, path, access, kind, method, key, flags, text) ROUTE_##id,
-#define ROUTE_OWN(id, METHOD, path, access, body, reply, flags, text) ROUTE_##id,
+#define ROUTE(id, METHOD, path, access, kind, method, key, flags, ...) ROUTE_##id,
+#define ROUTE_OWN(id, METHOD, path, access, body, reply, flags, ...) ROUTE_##id,
 enum {
 #include "tools/bridge/routes.def"
     ROUTE_COUNT
@@ -16,6 +16,19 @@ enum {
 static const status_t said[ROUTE_COUNT][SAID_MAX] = {
     [ROUTE_create_user] = {STATUS_CONFLICT},
     [ROUTE_change_user] = {STATUS_CONFLICT, STATUS_FORBIDDEN},
+    [ROUTE_show_room] = {STATUS_FORBIDDEN},
+    [ROUTE_list_members] = {STATUS_FORBIDDEN},
+    [ROUTE_join_room] = {STATUS_FORBIDDEN, STATUS_CONFLICT},
+    [ROUTE_remove_member] = {STATUS_FORBIDDEN},
+    [ROUTE_post_message] = {STATUS_FORBIDDEN},
+    [ROUTE_list_messages] = {STATUS_FORBIDDEN},
+    [ROUTE_adjust_stock] = {STATUS_CONFLICT},
+    [ROUTE_show_order] = {STATUS_FORBIDDEN},
+    [ROUTE_list_order_history] = {STATUS_FORBIDDEN},
+    [ROUTE_pay_order] = {STATUS_FORBIDDEN, STATUS_CONFLICT},
+    [ROUTE_cancel_order] = {STATUS_FORBIDDEN, STATUS_CONFLICT},
+    [ROUTE_run_job] = {STATUS_CONFLICT},
+    [ROUTE_cancel_run] = {STATUS_CONFLICT},
 };
 
 static bool always(const route_t *route) {
@@ -36,7 +49,7 @@ static bool requires_key(const route_t *route) {
 }
 
 static bool is_conditional(const route_t *route) {
-    return (route->flags & CONDITIONAL) != 0;
+    return (route->flags & (CONDITIONAL | GUARDED)) != 0;
 }
 
 static bool is_for_admins(const route_t *route) {

@@ -5,8 +5,8 @@
 
 #include "tools/bridge/call.h"
 
-#define ROUTE(id, METHOD, path, access, kind, method, key, flags, text)
-#define ROUTE_OWN(id, METHOD, path, access, body, reply, flags, text) void run_##id(call_t *call);
+#define ROUTE(id, METHOD, path, access, kind, method, key, flags, ...)
+#define ROUTE_OWN(id, METHOD, path, access, body, reply, flags, ...) void run_##id(call_t *call);
 #include "tools/bridge/routes.def"
 
 #endif

@@ -2,11 +2,13 @@
 /* A request is turned away at the first step that it does not pass; each step says so and ends the call. */
 #include "tools/bridge/serve.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 #include <sodium.h>
 
 #include "tools/bridge/body.h"
+#include "tools/bridge/idempotency_key.h"
 #include "tools/bridge/message.h"
 #include "tools/bridge/people.h"
 #include "tools/bridge/problem.h"
@@ -97,6 +99,7 @@ static bool take_condition(call_t *call) {
         call_refuse(call, REFUSE_PRECONDITION_REQUIRED, NULL);
         return false;
     }
+    call->conditional = tag != NULL;
     if (tag == NULL || strcmp(tag, "*") == 0) {
         return true;
     }
@@ -106,6 +109,53 @@ static bool take_condition(call_t *call) {
         call_refuse(call, REFUSE_PRECONDITION_FAILED, "No version has such a tag");
         return false;
     }
+    return true;
+}
+
+/* The whole seconds of `wait=N` in Prefer (RFC 7240), at most this long; 0: none. */
+static uint32_t preferred_wait_s(const char *prefer) {
+    enum { WAIT_S_MAX = 30 };
+    const char *wait = prefer != NULL ? strcasestr(prefer, "wait=") : NULL;
+    unsigned long seconds = wait != NULL && isdigit((unsigned char)wait[5]) ? strtoul(wait + 5, NULL, 10) : 0;
+    return seconds < WAIT_S_MAX ? (uint32_t)seconds : WAIT_S_MAX;
+}
+
+static void take_wait(call_t *call) {
+    char applied[32];
+    uint32_t seconds = preferred_wait_s(http_header(call->http, "Prefer"));
+    if (seconds > 0) {
+        call->wait_ms = seconds * 1000;
+        snprintf(applied, sizeof applied, "wait=%u", seconds);
+        call_add_header(call, "Preference-Applied", applied);
+    }
+}
+
+static bool take_key(call_t *call) {
+    const char *header = http_header(call->http, "Idempotency-Key");
+    char key[IDEMPOTENCY_KEY_BYTES];
+    uint32_t flags = call->route->flags;
+    if (header == NULL) {
+        if ((flags & KEY_REQUIRED) != 0) {
+            call_refuse(call, REFUSE_KEY_REQUIRED, NULL);
+        }
+        return (flags & KEY_REQUIRED) == 0;
+    }
+    if ((flags & KEY_REFUSED) != 0) {
+        call_refuse(call, REFUSE_INVALID, "No Idempotency-Key is taken here");
+        return false;
+    }
+    if (!idempotency_key_read(header, key)) {
+        call_refuse(call, REFUSE_INVALID, "An Idempotency-Key is 1 to 255 printable ASCII characters");
+        return false;
+    }
+    if (call->person == NULL && !idempotency_key_unguessable(key)) {
+        call_refuse(call, REFUSE_INVALID,
+                    "The Idempotency-Key of who is not logged in has 128 random bits, like a UUID");
+        return false;
+    }
+    call->key = strdup(key);
+    CHECK(call->key != NULL, "out of memory");
+    take_wait(call);
     return true;
 }
 
@@ -154,7 +204,7 @@ static bool take_input(call_t *call) {
 
 /* Behind the question who asks. */
 static void go_on(call_t *call) {
-    if (!take_condition(call) || !take_input(call)) {
+    if (!take_condition(call) || (route_changes(call->route) && !take_key(call)) || !take_input(call)) {
         return;
     }
     if (call->route->run != NULL) {

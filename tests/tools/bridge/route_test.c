@@ -63,13 +63,35 @@ Test(route, what_is_longer_than_any_key_is_unknown) {
     cr_assert_eq(allowed, 0);
 }
 
+/* A path that fits the row's. */
+static void print_path(const char *pattern, char path[256]) {
+    size_t len = 0;
+    for (; *pattern != 0; pattern++) {
+        bool braces = *pattern == '{';
+        len += (size_t)snprintf(path + len, 256 - len, braces ? "a-1" : "%c", *pattern);
+        pattern += braces ? strcspn(pattern, "}") : 0;
+    }
+}
+
 Test(route, every_row_is_found_by_its_own_path) {
     for (uint32_t i = 0; i < routes_count; i++) {
         char path[256];
-        snprintf(path, sizeof path, "%s", routes[i].path);
-        for (char *at = path; *at != 0; at++) {
-            *at = *at == '{' || *at == '}' ? 'x' : *at;
-        }
+        print_path(routes[i].path, path);
         cr_expect_eq(find(routes[i].method, path), &routes[i], "%s %s", http_method_name(routes[i].method), path);
     }
+}
+
+Test(route, an_id_without_its_parts_is_unknown) {
+    static const char *const paths[] = {"/api/v1/runs/x", "/api/v1/runs/-1", "/api/v1/runs/x-"};
+    for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+        cr_expect_null(find(HTTP_GET, paths[i]), "%s", paths[i]);
+    }
+}
+
+Test(route, an_id_is_taken_apart_at_its_last_dash) {
+    const route_t *route = find(HTTP_GET, "/api/v1/runs/user-statistics-17");
+    cr_assert_not_null(route);
+    assert_capture(route, "id", "user-statistics-17");
+    assert_capture(route, "job", "user-statistics");
+    assert_capture(route, "run", "17");
 }

@@ -15,8 +15,8 @@
  * And the session's alone tells a copy of a request that waits, which may then wait in its place.
  *
  * Rows are as many as requests with a key that ran within idempotency_ms, each about as large as its answer; nothing
- * else bounds them. Who may write, may make them as they may make posts: slower than the rate at which they may ask,
- * and until the disk is full. A bound of each actor would let one caller refuse the keys of all others.
+ * else bounds them. Who may write, makes them as they make posts: no faster than they may ask, and until the disk is
+ * full. A bound of each actor would let one caller refuse the keys of all others.
  *
  * Owned by a shard.
  */

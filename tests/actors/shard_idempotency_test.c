@@ -164,6 +164,32 @@ Test(shard_idempotency, a_later_error_is_the_answer_too) {
     assert_is(NODE("n", "hold", .body = ONE, .idempotency_key = "k"), ERROR_TEXT("conflict"));
 }
 
+#define MINA "{\"email\":\"mina@example.org\",\"name\":\"Mina\"}"
+
+Test(shard_idempotency, who_signs_up_twice_has_one_account_and_one_answer) {
+    call_t sign_up = {.key = "u1", .method = "create", .body = MINA, .idempotency_key = "k"};
+    const char *first = fixture_call(&fixture, &sign_up);
+    assert_is(first, "reply");
+    cr_assert_str_eq(fixture_call(&fixture, &sign_up), first);
+    call_t other = {.key = "u2", .method = "create", .body = MINA, .idempotency_key = "k"};
+    const char *taken = fixture_call(&fixture, &other);
+    assert_is(taken, ERROR_TEXT("conflict"));
+    cr_assert_str_eq(fixture_call(&fixture, &other), taken);
+}
+
+Test(shard_idempotency, a_handle_is_given_again_until_it_has_ended) {
+    call_t open = {
+        .kind = "session", .key = "s1", .method = "open", .body = "{\"as\":\"user/u1\"}", .idempotency_key = "k"};
+    fixture_call(&fixture, &(call_t){.key = "u1", .method = "create", .body = MINA});
+    const char *first = fixture_call(&fixture, &open);
+    assert_is(first, "reply");
+    cr_assert_str_eq(fixture_call(&fixture, &open), first);
+    cr_assert_eq(fixture.outcomes[fixture.tickets].flags, EFFECT_GRANT);
+    fixture_call(&fixture, &(call_t){.kind = "session", .key = "s1", .method = "end"});
+    assert_is(fixture_call(&fixture, &open), ERROR_TEXT("unauthenticated"));
+    cr_assert_eq(fixture.outcomes[fixture.tickets].flags, 0);
+}
+
 /* The sweep. */
 
 Test(shard_idempotency, what_has_expired_does_not_stay_in_any_partition) {

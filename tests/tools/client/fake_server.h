@@ -32,7 +32,7 @@ typedef struct fake_request {
     uint8_t handle[HANDLE_BYTES];
     uint8_t trace[TRACE_BYTES];
     char idempotency_key[IDEMPOTENCY_KEY_BYTES_MAX + 1]; /* empty: none */
-    uint8_t body[FAKE_BODY_BYTES]; /* its beginning */
+    uint8_t body[FAKE_BODY_BYTES];                       /* its beginning */
     size_t body_bytes;
 } fake_request_t;
 

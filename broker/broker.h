@@ -60,6 +60,11 @@ void broker_forward(broker_t *self, const batch_t *batch, uint64_t now_us, uint6
 work_order_t *broker_take_work(broker_t *self);
 /* with its result, or without one. It is taken. */
 void broker_worked(broker_t *self, work_order_t *order, uint64_t now_us);
+/* A request of the server itself, with an operator's rights: kind, method, key, body and deadline of this one. One at a
+   time. Not OK: there is no room for it. */
+MUST_USE status_t broker_ask(broker_t *self, const request_t *asked, uint64_t now_us);
+/* Is it answered? With what, OK or the error; said once. */
+bool broker_answered(broker_t *self, status_t *status);
 /* Figures that were asked for; true once per round: send every shard a probe now. */
 bool broker_probe(broker_t *self);
 void broker_figures(broker_t *self, const figures_t *figures, uint64_t now_us);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages from actor to actor leave the journal like answers do, and enter the lane of the receiver's shard here. What
- * a lane has no room for is dropped and counted: messages and acks are sent again by the sender's shard, work is
- * guarded by a timer. Only results wait, since they cost something; there are at most as many as
- * orders.
+ * Messages from actor to actor leave the journal like answers do, and enter the lane of the receiver's shard here; so
+ * do the few requests of the server itself. What a lane has no room for is dropped and counted: messages and acks are
+ * sent again by the sender's shard, work is guarded by a timer. Only results wait, since they cost something; there are
+ * at most as many as orders.
  */
 #include <utlist.h>
 
@@ -76,6 +76,29 @@ void broker_acknowledge(broker_t *self, const stream_ack_t *ack, uint64_t now_us
                          .roles = ROLE_ACTOR,
                          .stream = *ack};
     (void)put(self, &request); /* a later one says the same, or the message comes again */
+}
+
+/* Of the server itself. */
+
+status_t broker_ask(broker_t *self, const request_t *asked, uint64_t now_us) {
+    request_t request = *asked;
+    request.type = REQUEST_CALL;
+    request.peer_number = OWN_NUMBER;
+    request.received_us = now_us;
+    request.roles = ROLE_OPERATOR;
+    request.partition = address_partition(span_text(asked->kind->name), asked->key);
+    if (!put(self, &request)) {
+        return STATUS_BUSY;
+    }
+    self->in_flight++;
+    return STATUS_OK;
+}
+
+bool broker_answered(broker_t *self, status_t *status) {
+    bool answered = self->answered;
+    self->answered = false;
+    *status = answered ? self->answer : *status;
+    return answered;
 }
 
 /* Work. */

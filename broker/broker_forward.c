@@ -53,7 +53,30 @@ static bool follow(broker_t *self, peer_t *peer, const effect_t *effect, span_t 
     return refusal.status == STATUS_OK;
 }
 
+/* Of an error the code is all that is of use here. */
+static void take_own_answer(broker_t *self, span_t answer) {
+    envelope_t envelope;
+    size_t bytes;
+    CHECK(self->in_flight > 0, "an answer that nobody waits for");
+    self->in_flight--;
+    self->answered = true;
+    self->answer = STATUS_INTERNAL;
+    if (envelope_decode(&envelope, &self->tape, answer, &bytes) != STATUS_OK) {
+        return; /* more elements than a tape takes */
+    }
+    uint32_t code = tape_find(&self->tape, envelope_body_token(&self->tape), "code");
+    if (envelope.type == ENVELOPE_REPLY) {
+        self->answer = STATUS_OK;
+    } else if (code > 0) {
+        (void)status_parse(token_span(&self->tape.tokens[code]), &self->answer);
+    }
+}
+
 static void deliver(broker_t *self, const effect_t *effect, span_t answer, uint64_t unix_ms) {
+    if (effect->peer_number == OWN_NUMBER) {
+        take_own_answer(self, answer);
+        return;
+    }
     peer_t *peer = count_out(self, effect->peer, effect->peer_number);
     if (answer.len == 0) {
         return;

@@ -33,6 +33,8 @@ struct broker {
     work_order_t *worked;                                         /* results for which a lane had no room */
     uint32_t order_count[WORK_POOLS];                             /* with those at the pool */
     size_t order_bytes[WORK_POOLS];
+    bool answered; /* what the server itself asked, so: */
+    status_t answer;
     tape_t tape;
     token_t tokens[ELEMENTS_MAX];
 };
@@ -58,6 +60,8 @@ void broker_answer_error(broker_t *self, peer_t *peer, const envelope_t *request
 bool broker_has_room(const broker_t *self, const peer_t *peer, size_t bytes);
 /* Appends bytes of whole envelopes, for which there is room. */
 void broker_append(broker_t *self, peer_t *peer, span_t bytes);
+
+#define OWN_NUMBER UINT64_C(0) /* of no peer: the server itself asks */
 
 /* broker_events.c */
 

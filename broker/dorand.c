@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dorand: the server. Starts in this order: settings, folder and its lock, keys, recovery, ring, router; says that it
- * is ready; then waits for a signal or a change of the allowed keys, and stops in the direction of the data.
+ * dorand: the server. Starts in this order: settings, folder and its lock, keys, recovery, ring, router, first admin;
+ * says that it is ready; then waits for a signal or a change of the allowed keys, and stops in the direction of the
+ * data.
  *
  * Exit codes: 0 clean stop, 1 cannot start (one sentence on stderr), 2 usage, 3 stopped itself (a disk failed).
  */
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "broker/files.h"
+#include "broker/first_admin.h"
 #include "broker/folder.h"
 #include "broker/keys.h"
 #include "broker/log.h"
@@ -340,7 +342,11 @@ static status_t start(server_t *self) {
     if (status == STATUS_OK) {
         status = start_router(self, &pair);
     }
-    return status == STATUS_OK ? announce(self, &pair) : status;
+    if (status == STATUS_OK) {
+        first_admin_provide(self->router, self->folder.path);
+        status = announce(self, &pair);
+    }
+    return status;
 }
 
 /* The allow-list goes to both who ask it: at the handshake, and for the rights of peers that are in already. */

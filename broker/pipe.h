@@ -25,6 +25,8 @@ typedef enum pipe_type {
     PIPE_KEYS,         /* main → zap, broker: keys_t * (a new allow-list, owned by the receiver) */
     PIPE_WORK,         /* broker → work thread: work_order_t *; of its pool WORK_ORDERS_MAX at most are under way */
     PIPE_WORKED,       /* work thread → broker: the same one, with its result or without */
+    PIPE_ASK,          /* main → broker: const request_t *, of who waits for the answer */
+    PIPE_ASKED,        /* broker → main: the answer; value is its status_t */
     PIPE_STOP,         /* main → broker: drain and stop */
 } pipe_type_t;
 

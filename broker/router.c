@@ -27,6 +27,7 @@ enum {
     BYTES_PER_ROUND = KIB(256), /* of frames: what shards can begin with should not wait for the rest */
     TICK_MS = 500,
     DRAIN_MS = 5000,
+    ASK_MS = 30000,
     BLOCKED_MS = 2, /* a peer that takes no more is tried again so soon */
     /* A peer's frames inside libzmq. The rest waits in its own bounded queue. */
     SEND_FRAMES = 64,
@@ -235,6 +236,22 @@ static void begin_stop(place_t *self) {
     }
 }
 
+static void ask(place_t *self, const request_t *asked) {
+    request_t request = *asked;
+    request.deadline_us = self->now_us + ASK_MS * UINT64_C(1000);
+    status_t status = broker_ask(self->broker, &request, self->now_us);
+    if (status != STATUS_OK) {
+        pipe_send(self->control, PIPE_ASKED, NULL, status);
+    }
+}
+
+static void tell_asker(place_t *self) {
+    status_t status;
+    if (broker_answered(self->broker, &status)) {
+        pipe_send(self->control, PIPE_ASKED, NULL, status);
+    }
+}
+
 static void obey(place_t *self, const pipe_message_t *message) {
     batch_t *batch;
     switch ((pipe_type_t)message->type) {
@@ -258,6 +275,9 @@ static void obey(place_t *self, const pipe_message_t *message) {
         return;
     case PIPE_KEYS:
         broker_set_keys(self->broker, message->pointer);
+        return;
+    case PIPE_ASK:
+        ask(self, message->pointer);
         return;
     case PIPE_STOP:
         begin_stop(self);
@@ -344,6 +364,7 @@ static void serve(place_t *self) {
         work += take_messages(self);
         work += obey_all(self, self->router->from_ring);
         hand_over(self);
+        tell_asker(self);
         work += broker_flush(self->broker, send_frame, self, self->now_us);
         tick(self);
         if (work == 0) {
@@ -447,6 +468,18 @@ void router_destroy(router_t **self_p) {
 
 const char *router_endpoint(const router_t *self, size_t index) {
     return index < self->endpoint_count ? self->endpoints[index] : NULL;
+}
+
+status_t router_ask(router_t *self, const request_t *asked) {
+    void *thread = zsock_resolve(self->actor);
+    zmq_pollitem_t item = {.socket = thread, .events = ZMQ_POLLIN};
+    pipe_message_t message;
+    pipe_send(thread, PIPE_ASK, (void *)asked, 0);
+    while (!pipe_receive(thread, &message)) {
+        zmq_poll(&item, 1, -1);
+    }
+    CHECK(message.type == PIPE_ASKED, "type %llu", (unsigned long long)message.type);
+    return (status_t)message.value;
 }
 
 void router_set_keys(router_t *self, keys_t *keys) {

@@ -50,6 +50,9 @@ void router_destroy(router_t **self_p);
 
 /* What was really bound, tcp first in the order of listen, then ipc; NULL behind the last. */
 const char *router_endpoint(const router_t *self, size_t index);
+/* Asks an actor as the server itself, with an operator's rights, and waits for the answer, half a minute at most: OK or
+   what the error says. asked has kind, method, key and body. */
+MUST_USE status_t router_ask(router_t *self, const request_t *asked);
 /* A new allow-list (taken) for the rights of peers. */
 void router_set_keys(router_t *self, keys_t *keys);
 

@@ -66,6 +66,12 @@ static uint32_t drain(uint16_t shard) {
     return count;
 }
 
+/* What the server itself is answered. */
+static void answer_itself(envelope_type_t type, span_t body) {
+    effect_add(batch, effect_answer(0, 0), &(envelope_t){.type = type, .body = body});
+    forward();
+}
+
 /* What must not happen. */
 
 Test(broker_actors, a_client_cannot_call_what_is_for_actors) {
@@ -361,4 +367,28 @@ Test(broker_actors, results_and_orders_that_still_wait_at_the_end_are_freed) {
     first = NULL;
     assert_nothing_leaked();
     start_talk();
+}
+
+Test(broker_actors, the_server_itself_asks_as_an_operator_and_learns_the_answer) {
+    const request_t asked = {
+        .kind = &toy, .method = &toy.methods[0], .key = span_text("a"), .body = span_of("\x80", 1), .deadline_us = 17};
+    uint8_t bytes[128];
+    pack_t error = pack_into(bytes, sizeof bytes);
+    status_t status = STATUS_BUSY;
+    cr_assert_eq(broker_ask(broker, &asked, NOW_US), STATUS_OK);
+    cr_assert_not(broker_answered(broker, &status));
+    requests_t *taken = broker_take(broker, shard_of("toy", asked.key));
+    cr_assert(taken != NULL && taken->count == 1 && broker_in_flight(broker) == 1);
+    const request_t *request = &taken->items[0];
+    cr_assert(request->type == REQUEST_CALL && request->roles == ROLE_OPERATOR && request->subject.ptr == NULL);
+    cr_assert(request->method == asked.method && span_equal(request->key, asked.key) && request->deadline_us == 17);
+    batch->finished[batch->finished_count++] = taken;
+    envelope_pack_error(&error, STATUS_NOT_FOUND, NULL, 0);
+    answer_itself(ENVELOPE_ERROR, pack_bytes(&error));
+    cr_assert(broker_answered(broker, &status) && status == STATUS_NOT_FOUND && broker_in_flight(broker) == 0);
+    cr_assert_not(broker_answered(broker, &status), "it is said once");
+    cr_assert_eq(broker_ask(broker, &asked, NOW_US), STATUS_OK);
+    answer_itself(ENVELOPE_REPLY, span_of("\x80", 1));
+    cr_assert(broker_answered(broker, &status) && status == STATUS_OK);
+    cr_assert_eq(figure("dropped"), 0);
 }

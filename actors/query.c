@@ -335,8 +335,11 @@ static bool candidate_read(const merge_t *self, uint8_t partition, span_t after,
     view_walk_t walk;
     candidate_prefix(query, partition, &prefix);
     range_behind(query, &prefix, after, &from, &to);
-    (query->descending ? view_walk_start_back : view_walk_start)(&walk, self->view, store_key_span(&from),
-                                                                 store_key_span(&to));
+    if (query->descending) {
+        view_walk_start_back(&walk, self->view, store_key_span(&from), store_key_span(&to));
+    } else {
+        view_walk_start(&walk, self->view, store_key_span(&from), store_key_span(&to));
+    }
     while (view_walk_next(&walk, &key, &value)) {
         if (candidate_split(query, span_of(key.ptr + prefix.len, key.len - prefix.len), candidate)) {
             candidate->partition = partition;

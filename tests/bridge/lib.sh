@@ -10,11 +10,22 @@
 #   login mina@example.org "$password"             sets token, with which all asks from then on; token= for nobody
 #   test_that "she sees herself" answers 200 GET /api/v1/auth/me
 #   test_that "by name" [ "$(field .name)" = Mina ]
+#
+# One test more than planned comes at the end: every answer that api got is as /openapi.json says (contract/check).
 source "$(dirname "${BASH_SOURCE[0]}")/../end-to-end/lib.sh"
 
+contract=$root/tests/bridge/contract
+kept=$folder/kept       # what was asked and answered, a file each
+asked=0                 # how many these are
 headers=$folder/headers # of the last answer
 token=                  # whose asks these are
 password='correct horse 1'
+
+mkdir "$kept"
+
+plan() {
+    echo "1..$(($1 + 1))"
+}
 
 is_ready() {
     [[ -s $1 ]] || ! kill -0 "$2" 2>/dev/null
@@ -29,7 +40,7 @@ start_bridge() {
     servers+=("$bridge")
     wait_until 30 is_ready "$said" "$bridge"
     url=$(sed -n 's/^ready //p' "$said")
-    [[ $url ]] && return
+    [[ $url ]] && curl --silent --show-error -o "$folder/openapi.json" "$url/openapi.json" && return
     sed 's/^/# bridge: /' "${said%.out}.err.out"
     return 1
 }
@@ -53,7 +64,24 @@ api() {
     : >"$out"
     status=$(curl --silent --show-error --max-time 30 --path-as-is -X "$method" -o "$out" -D "$headers" -w '%{http_code}' \
         "${arguments[@]}" "$url$path" 2>"$err")
+    keep "$method" "$path"
 }
+
+# keep METHOD PATH: the last answer, for contract/check.
+keep() {
+    asked=$((asked + 1))
+    { echo "$1 $2" && cat "$headers" "$out"; } >"$kept/$asked"
+}
+
+# The last test of all. ./tools/test wants to know what all scripts have seen, in the folder $DORAN_SEEN.
+check_contract() {
+    local seen=${DORAN_SEEN:-$folder}
+    cp "$folder/openapi.json" "$seen/" 2>/dev/null
+    : >"$out"
+    test_that "every answer is as /openapi.json says" \
+        expect 0 "$contract/check" "$folder/openapi.json" "$kept" "$seen/seen"
+}
+trap 'check_contract; clean_up' EXIT
 
 # answers STATUS METHOD PATH [BODY [HEADER…]]: true if that is the answer's status.
 answers() {

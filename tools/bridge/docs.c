@@ -248,7 +248,21 @@ static void print_answer(FILE *page, const char *status, const json_t *response)
     print(page, "</small></dt>");
 }
 
-/* Answers stand in the document itself, sets of errors among its components. */
+/* Sets of errors stand among the document's components, other answers where they belong. */
+static void print_errors(FILE *page, const json_t *document, json_t *responses) {
+    json_t *response;
+    const char *status;
+    print(page, "<dl>");
+    json_object_foreach(responses, status, response) {
+        const char *name = name_of_reference(response);
+        if (name != NULL) {
+            fprintf(page, "<dt><code>%s</code></dt>", status);
+            print_element(page, "dd", text_of(component(document, "responses", name), "description"));
+        }
+    }
+    print(page, "</dl>");
+}
+
 static void print_responses(FILE *page, const json_t *document, json_t *responses) {
     json_t *response;
     const char *status;
@@ -258,15 +272,8 @@ static void print_responses(FILE *page, const json_t *document, json_t *response
             print_answer(page, status, response);
         }
     }
-    print(page, "</dl><h4>Errors</h4><dl>");
-    json_object_foreach(responses, status, response) {
-        const char *name = name_of_reference(response);
-        if (name != NULL) {
-            fprintf(page, "<dt><code>%s</code></dt>", status);
-            print_element(page, "dd", text_of(component(document, "responses", name), "description"));
-        }
-    }
-    print(page, "</dl>");
+    print(page, "</dl><h4>Errors</h4>");
+    print_errors(page, document, responses);
 }
 
 static void print_upper(FILE *page, const char *text) {
@@ -333,7 +340,8 @@ static void print_head(FILE *page, const json_t *document) {
     json_array_foreach(json_object_get(document, "tags"), index, tag) {
         fprintf(page, "<li><a href=\"#group-%s\">%s</a></li>", text_of(tag, "name"), text_of(tag, "name"));
     }
-    print(page, "<li><a href=\"#records\">records</a></li></ul></nav>\n<main>\n");
+    print(page,
+          "<li><a href=\"#refusals\">refusals</a></li><li><a href=\"#records\">records</a></li></ul></nav>\n<main>\n");
 }
 
 static void print_records(FILE *page, const json_t *document) {
@@ -345,6 +353,12 @@ static void print_records(FILE *page, const json_t *document) {
         print_element(page, "p", text_of(schema, "description"));
         print_schema(page, schema);
     }
+    print(page, "</section>\n");
+}
+
+static void print_refusals(FILE *page, const json_t *document) {
+    print(page, "<section id=\"refusals\"><h2>refusals</h2><p>What any request may be answered with:</p>");
+    print_errors(page, document, json_object_get(document, "x-refusals"));
     print(page, "</section>\n");
 }
 
@@ -369,6 +383,7 @@ char *docs_print(const json_t *document, char policy[DOCS_POLICY_BYTES]) {
     json_array_foreach(json_object_get(document, "tags"), index, tag) {
         print_group(page, document, text_of(tag, "name"));
     }
+    print_refusals(page, document);
     print_records(page, document);
     fprintf(page, "</main><footer>Version %s</footer></body></html>\n",
             text_of(json_object_get(document, "info"), "version"));

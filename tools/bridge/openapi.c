@@ -40,22 +40,25 @@ static bool has(const route_t *route, uint32_t flag) {
 
 static const struct header {
     const char *name, *text;
+    bool required; /* it is there wherever it is declared */
 } headers[] = {
-    {"X-Request-Id", "Name of the request: the one that it came with, or a new one"},
-    {"ETag", "Version of what is shown, for If-Match and If-None-Match"},
-    {"Location", "Path of what came into being, or of what is to be watched"},
-    {"Link", "With rel=next: the next page"},
-    {"Retry-After", "Seconds after which the same request may succeed"},
-    {"RateLimit", "What is left of the limit (draft-ietf-httpapi-ratelimit-headers)"},
-    {"RateLimit-Policy", "The limit of requests"},
-    {"WWW-Authenticate", "How to say who asks (RFC 6750)"},
+    {"X-Request-Id", "Name of the request: the one that it came with, or a new one", true},
+    {"ETag", "Version of what is shown, for If-Match and If-None-Match", true},
+    {"Location", "Path of what came into being, or of what is to be watched", true},
+    {"Link", "With rel=next: the next page", false},
+    {"Retry-After", "Seconds after which the same request may succeed", true},
+    {"RateLimit", "What is left of the limit (draft-ietf-httpapi-ratelimit-headers)", false},
+    {"RateLimit-Policy", "The limit of requests", false},
+    {"WWW-Authenticate", "How to say who asks (RFC 6750)", true},
+    {"Allow", "The methods that there are", true},
 };
 
 static void add_headers(json_t *components) {
     json_t *all = made(json_object());
     for (size_t i = 0; i < ARRAY_LENGTH(headers); i++) {
         set(all, headers[i].name,
-            made(json_pack("{ss s{ss}}", "description", headers[i].text, "schema", "type", "string")));
+            made(json_pack("{ss sb s{ss}}", "description", headers[i].text, "required", headers[i].required, "schema",
+                           "type", "string")));
     }
     set(components, "headers", all);
 }
@@ -119,6 +122,12 @@ static json_t *codes_schema(const route_error_t *errors, uint32_t count) {
                           "enum", codes));
 }
 
+/* What goes with an error beside the problem. */
+static const struct with {
+    int http;
+    const char *header;
+} with[] = {{401, "WWW-Authenticate"}, {405, "Allow"}, {429, "Retry-After"}, {503, "Retry-After"}};
+
 static json_t *error_response(const route_error_t *errors, uint32_t count) {
     char text[TEXT_BYTES] = "";
     for (uint32_t i = 0; i < count; i++) {
@@ -126,11 +135,10 @@ static json_t *error_response(const route_error_t *errors, uint32_t count) {
         snprintf(text + len, sizeof text - len, "%s%s: %s", i > 0 ? ". " : "", errors[i].code, errors[i].title);
     }
     json_t *response = new_response(text);
-    if (errors[0].http == 401) {
-        add_header(response, "WWW-Authenticate");
-    }
-    if (errors[0].http == 409 || errors[0].http == 429 || errors[0].http >= 500) {
-        add_header(response, "Retry-After");
+    for (size_t i = 0; i < ARRAY_LENGTH(with); i++) {
+        if (with[i].http == errors[0].http) {
+            add_header(response, with[i].header);
+        }
     }
     add_content(response, "application/problem+json", codes_schema(errors, count));
     return response;
@@ -155,9 +163,7 @@ static void set_status(json_t *responses, int status, json_t *response) {
     set(responses, text, response);
 }
 
-static void add_errors(document_t *self, const route_t *route, json_t *responses) {
-    route_error_t errors[ROUTE_ERRORS_MAX];
-    uint32_t count = route_errors(route, errors);
+static void add_errors(document_t *self, const route_error_t *errors, uint32_t count, json_t *responses) {
     for (uint32_t i = 0, same; i < count; i += same) {
         same = same_status(errors + i, count - i);
         set_status(responses, errors[i].http, refer_to_errors(self, errors + i, same));
@@ -213,6 +219,7 @@ static json_t *success(document_t *self, const route_t *route) {
 }
 
 static json_t *responses_of(document_t *self, const route_t *route) {
+    route_error_t errors[ROUTE_ERRORS_MAX];
     json_t *responses = made(json_object());
     set_status(responses, route_status(route), success(self, route));
     if (has(route, GUARDED)) {
@@ -223,7 +230,7 @@ static json_t *responses_of(document_t *self, const route_t *route) {
         add_header(unchanged, "ETag");
         set_status(responses, 304, unchanged);
     }
-    add_errors(self, route, responses);
+    add_errors(self, errors, route_errors(route, errors), responses);
     return responses;
 }
 
@@ -400,6 +407,14 @@ static void add_route(document_t *self, const route_t *route) {
     note_tag(json_object_get(self->root, "tags"), route);
 }
 
+/* OpenAPI has no place for what any request may be answered with, whatever it asks for. */
+static void add_refusals(document_t *self) {
+    route_error_t errors[ROUTE_ERRORS_MAX];
+    json_t *refusals = made(json_object());
+    add_errors(self, errors, route_refusals(errors), refusals);
+    set(self->root, "x-refusals", refusals);
+}
+
 static void begin(document_t *self) {
     self->root = made(json_pack("{ss s{ss ss ss} s[{ss}] s[] s{} s{s{} s{} s{s{ss ss ss}}}}", "openapi", "3.1.0",
                                 "info", "title", "DoranDoran", "version", DORAN_VERSION, "description",
@@ -422,5 +437,6 @@ json_t *openapi_document(void) {
             add_route(&self, &routes[i]);
         }
     }
+    add_refusals(&self);
     return self.root;
 }

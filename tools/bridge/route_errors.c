@@ -111,11 +111,11 @@ typedef struct list {
     uint32_t count;
 } list_t;
 
-/* Behind those of smaller status; a code that is there already stays as it is. */
+/* Behind those of smaller status; what is there already stays as it is. */
 static void add(list_t *self, const char *code, const char *title, int http) {
     uint32_t at = self->count;
     for (uint32_t i = 0; i < self->count; i++) {
-        if (strcmp(self->errors[i].code, code) == 0) {
+        if (strcmp(self->errors[i].code, code) == 0 && self->errors[i].http == http) {
             return;
         }
     }
@@ -125,6 +125,10 @@ static void add(list_t *self, const char *code, const char *title, int http) {
     }
     self->errors[at] = (route_error_t){.code = code, .title = title, .http = http};
     self->count++;
+}
+
+static void add_refusal(list_t *self, refusal_t refusal) {
+    add(self, problem_code(refusal), problem_title(refusal), problem_status(refusal));
 }
 
 static void add_status(list_t *self, status_t status) {
@@ -143,8 +147,7 @@ uint32_t route_errors(const route_t *route, route_error_t errors[ROUTE_ERRORS_MA
     list_t list = {.errors = errors};
     for (size_t i = 0; i < ARRAY_LENGTH(of_bridge); i++) {
         if (of_bridge[i].applies(route)) {
-            refusal_t refusal = of_bridge[i].refusal;
-            add(&list, problem_code(refusal), problem_title(refusal), problem_status(refusal));
+            add_refusal(&list, of_bridge[i].refusal);
         }
     }
     for (size_t i = 0; i < ARRAY_LENGTH(of_server); i++) {
@@ -153,5 +156,18 @@ uint32_t route_errors(const route_t *route, route_error_t errors[ROUTE_ERRORS_MA
         }
     }
     add_said(&list, route);
+    return list.count;
+}
+
+uint32_t route_refusals(route_error_t errors[ROUTE_ERRORS_MAX]) {
+    static const refusal_t refusals[] = {
+        REFUSE_MALFORMED,         REFUSE_NOT_FOUND,   REFUSE_METHOD_NOT_ALLOWED, REFUSE_TIMEOUT,
+        REFUSE_TOO_LARGE,         REFUSE_EXPECTATION, REFUSE_TARGET_TOO_LONG,    REFUSE_RATE_LIMITED,
+        REFUSE_HEADERS_TOO_LARGE, REFUSE_BUSY,        REFUSE_NOT_IMPLEMENTED,    REFUSE_VERSION,
+    };
+    list_t list = {.errors = errors};
+    for (size_t i = 0; i < ARRAY_LENGTH(refusals); i++) {
+        add_refusal(&list, refusals[i]);
+    }
     return list.count;
 }

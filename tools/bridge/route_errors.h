@@ -15,7 +15,9 @@ typedef struct route_error {
     int http;
 } route_error_t;
 
-/* Each code once, in the order of their HTTP status; returns how many. */
+/* Each once, in the order of their HTTP status; returns how many. */
 uint32_t route_errors(const route_t *route, route_error_t errors[ROUTE_ERRORS_MAX]);
+/* The same for what is refused before a route is found. */
+uint32_t route_refusals(route_error_t errors[ROUTE_ERRORS_MAX]);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct bridge {
     size_t room_bytes;
     struct pump *pump;
     struct people *people; /* who are logged in and act through us */
+    struct live *live;     /* who stay connected */
     struct pages *pages;   /* what we say of ourselves */
     uint32_t calls;        /* not yet answered */
     bool draining;

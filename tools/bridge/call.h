@@ -64,6 +64,8 @@ char *call_show(const call_t *self, const record_t *record, uint32_t at);
 void call_refuse(call_t *self, refusal_t refusal, const char *detail);
 /* The same with what is wrong in the request's body. */
 void call_refuse_field(call_t *self, const char *pointer, const char *code, const char *detail);
+/* Gives the request away to be answered by others, with the headers added so far. */
+http_request_t *call_give(call_t *self);
 /* The server's error. */
 void call_pass_error(call_t *self, const doran_reply_t *reply);
 

@@ -17,6 +17,7 @@
 
 #include "broker/files.h"
 #include "tools/bridge/pages.h"
+#include "tools/bridge/live.h"
 #include "tools/bridge/people.h"
 #include "tools/bridge/pump.h"
 #include "tools/bridge/serve.h"
@@ -150,6 +151,7 @@ static void end_loop(evutil_socket_t number, short events, void *context) {
     (void)events;
     if (!self->bridge.draining) {
         self->bridge.draining = true;
+        live_drain(self->bridge.live);
         event_base_loopexit(self->bridge.base, self->bridge.calls > 0 ? &limit : NULL);
     }
 }
@@ -224,6 +226,7 @@ static bool start(program_t *self) {
     }
     self->pump = pump_new(bridge);
     bridge->people = people_new(bridge, self->error, sizeof self->error);
+    bridge->live = live_new(bridge);
     return bridge->people != NULL && listen_http(self) && announce(self);
 }
 
@@ -232,6 +235,7 @@ static void stop(program_t *self) {
     if (self->path[0] != 0) {
         unlink(self->path);
     }
+    live_destroy(&bridge->live);
     people_destroy(&bridge->people);
     pump_destroy(&self->pump);
     doran_close(&bridge->server);

@@ -211,6 +211,11 @@ person_t *people_find(people_t *self, span_t token, const char **why) {
     return person;
 }
 
+person_t *people_hold(person_t *person) {
+    hold(person);
+    return person;
+}
+
 void people_release(person_t **person_p) {
     person_t *person = *person_p;
     *person_p = NULL;
@@ -261,6 +266,15 @@ void people_watch(person_t *person, watcher_t *watcher) {
         return;
     }
     LIST_INSERT_HEAD(&person->watchers, watcher, in_person);
+}
+
+uint32_t people_watchers(const person_t *person) {
+    const watcher_t *watcher;
+    uint32_t count = 0;
+    LIST_FOREACH(watcher, &person->watchers, in_person) {
+        count++;
+    }
+    return count;
 }
 
 void people_unwatch(watcher_t *watcher) {

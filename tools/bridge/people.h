@@ -31,6 +31,8 @@ char *people_sign(people_t *self, const char *user, const char *session, uint64_
 /* Who has this access token; held. NULL: it is not good, and *why says why (static); or *why is NULL: there is no room
    for one more person. */
 person_t *people_find(people_t *self, span_t token, const char **why);
+/* Holds once more who is held; returns the person. */
+person_t *people_hold(person_t *person);
 /* Nulls; NULL is allowed. */
 void people_release(person_t **person_p);
 
@@ -55,5 +57,7 @@ typedef struct watcher {
 /* Borrows the watcher until `ended` has run, which it does at once if it is so already, or until people_unwatch. */
 void people_watch(person_t *person, watcher_t *watcher);
 void people_unwatch(watcher_t *watcher);
+/* How many watch. */
+uint32_t people_watchers(const person_t *person);
 
 #endif

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All that a visitor has goes with its socket, but for the post that is under way: it only forgets whose it was.
+ *
+ * A subscription that the visitor is too slow for leaves its feed at once; that it has, is said when there is room.
+ */
+#include "tools/bridge/live.h"
+
+#include <stdlib.h>
+
+#include "schemas/address.h"
+#include "schemas/pack.h"
+#include "tools/bridge/body.h"
+#include "tools/bridge/pump.h"
+#include "tools/bridge/runs.h"
+#include "tools/bridge/socket.h"
+
+enum {
+    MESSAGE_BYTES_MAX = KIB(64),  /* of a frame that is taken; a post of 4,000 characters, each escaped, is shorter */
+    WAITING_BYTES_MAX = KIB(128), /* that a visitor has not taken yet; past it no event is added */
+    MISSED_MAX = 500,             /* events that are brought; who missed more reads them page by page */
+    SUBSCRIPTIONS_MAX = 1000,
+    POSTS_MAX = 64,
+    FRAMES_PER_S = 200,
+    FRAMES_AT_ONCE = 400,
+};
+
+/* RFC 6455 §7.4.1, IANA's registry, API. */
+enum {
+    CLOSE_POLICY = 1008,
+    CLOSE_RESTART = 1012,
+    CLOSE_LATER = 1013,
+    CLOSE_EXPIRED = 4001,
+    CLOSE_ENDED = 4003,
+};
+
+struct live {
+    bridge_t *bridge;
+    guests_t *guests;
+    hub_t *hub;
+    sockets_t *sockets;
+};
+
+typedef struct visitor visitor_t;
+
+typedef struct subscription {
+    listener_t listener;
+    visitor_t *visitor;
+    LIST_ENTRY(subscription) in_visitor;
+    bool lagged; /* and not yet told so */
+    char room[];
+} subscription_t;
+
+/* Waits for those before it, or is under way. */
+typedef struct post {
+    visitor_t *visitor; /* NULL: gone */
+    bridge_t *bridge;
+    person_t *person; /* held while it is under way */
+    STAILQ_ENTRY(post) in_queue;
+    json_t *frame;
+} post_t;
+
+struct visitor {
+    guest_t guest;
+    live_t *live;
+    socket_t *socket;
+    LIST_HEAD(subscription_list, subscription) subscriptions;
+    uint32_t subscription_count;
+    bool stuck;                         /* subscriptions wait for room */
+    STAILQ_HEAD(post_list, post) posts; /* the first is under way */
+    uint32_t post_count;
+    uint64_t frames_us; /* when the frames that came would have been due */
+    struct event *rest; /* until that is near; NULL: never needed */
+    bool resting;
+};
+
+/* Saying. */
+
+/* Takes the frame. */
+static void say(visitor_t *self, json_t *frame) {
+    CHECK(frame != NULL, "out of memory");
+    char *text = json_dumps(frame, JSON_COMPACT);
+    CHECK(text != NULL, "out of memory");
+    socket_send(self->socket, span_text(text));
+    free(text);
+    json_decref(frame);
+}
+
+/* What is NULL is left out. */
+static void refuse(visitor_t *self, const char *code, const char *text, const char *room, const char *client_id) {
+    say(self, json_pack("{ss ss ss so* so*}", "op", "error", "code", code, "text", text, "room",
+                        room != NULL ? json_string(room) : NULL, "client_id",
+                        client_id != NULL ? json_string(client_id) : NULL));
+}
+
+static void refuse_by_code(visitor_t *self, doran_code_t code, const char *text, const char *room,
+                           const char *client_id) {
+    refuse(self, doran_code_name(code), text[0] != 0 ? text : status_text((status_t)code), room, client_id);
+}
+
+/* Subscriptions. */
+
+static void free_subscription(subscription_t *subscription) {
+    hub_leave(&subscription->listener);
+    LIST_REMOVE(subscription, in_visitor);
+    subscription->visitor->subscription_count -= 1;
+    free(subscription);
+}
+
+static subscription_t *subscription_to(const visitor_t *self, const char *room) {
+    subscription_t *subscription = LIST_FIRST(&self->subscriptions);
+    while (subscription != NULL && strcmp(subscription->room, room) != 0) {
+        subscription = LIST_NEXT(subscription, in_visitor);
+    }
+    return subscription;
+}
+
+static subscription_t *subscription_of(listener_t *listener) {
+    return (subscription_t *)((char *)listener - offsetof(subscription_t, listener));
+}
+
+static void begun(listener_t *listener, hub_result_t result, doran_position_t position) {
+    subscription_t *self = subscription_of(listener);
+    json_int_t next = (json_int_t)listener->position.seq;
+    say(self->visitor,
+        json_pack("{ss ss sI sI ss so*}", "op", "subscribed", "room", self->room, "log_epoch",
+                  (json_int_t)position.log_epoch, "seq", (json_int_t)position.seq, "result", hub_result_name(result),
+                  "next", result == HUB_PAGED ? json_pack("{sI}", "after", next) : NULL));
+    if (result == HUB_PAGED) {
+        free_subscription(self);
+    }
+}
+
+/* What is being caught up with waits; what happens now does not. */
+static bool take_event(listener_t *listener, doran_position_t position, span_t json) {
+    subscription_t *self = subscription_of(listener);
+    (void)position;
+    if (socket_waiting(self->visitor->socket) < WAITING_BYTES_MAX) {
+        socket_send(self->visitor->socket, json);
+        return true;
+    }
+    self->visitor->stuck = true;
+    if (listener->state == LISTENER_ON) {
+        self->lagged = true;
+        hub_leave(listener);
+    }
+    return false;
+}
+
+static void ended(listener_t *listener, doran_code_t code, const char *text) {
+    subscription_t *self = subscription_of(listener);
+    refuse_by_code(self->visitor, code, text, self->room, NULL);
+    free_subscription(self);
+}
+
+static const listener_calls_t listener_calls = {.begun = begun, .event = take_event, .ended = ended};
+
+static void subscribe(visitor_t *self, const char *room, const doran_position_t *after) {
+    doran_code_t code;
+    if (self->subscription_count == SUBSCRIPTIONS_MAX) {
+        refuse_by_code(self, DORAN_BUSY, "These are too many subscriptions", room, NULL);
+        return;
+    }
+    if (subscription_to(self, room) != NULL) {
+        refuse_by_code(self, DORAN_CONFLICT, "That room is subscribed to", room, NULL);
+        return;
+    }
+    subscription_t *subscription = calloc(1, sizeof *subscription + strlen(room) + 1);
+    CHECK(subscription != NULL, "out of memory");
+    memcpy(subscription->room, room, strlen(room));
+    subscription->visitor = self;
+    LIST_INSERT_HEAD(&self->subscriptions, subscription, in_visitor);
+    self->subscription_count += 1;
+    if (!hub_listen(self->live->hub, &subscription->listener, &listener_calls, self->guest.person, span_text(room),
+                    after, MISSED_MAX, &code)) {
+        free_subscription(subscription);
+        refuse_by_code(self, code, "", room, NULL);
+    }
+}
+
+static void tell_lagged(subscription_t *self) {
+    say(self->visitor,
+        json_pack("{ss ss sI}", "op", "lagged", "room", self->room, "seq", (json_int_t)self->listener.position.seq));
+    free_subscription(self);
+}
+
+/* There is room. */
+static void unstick(visitor_t *self) {
+    subscription_t *subscription, *next;
+    self->stuck = false;
+    for (subscription = LIST_FIRST(&self->subscriptions); subscription != NULL; subscription = next) {
+        next = LIST_NEXT(subscription, in_visitor);
+        if (subscription->lagged) {
+            tell_lagged(subscription);
+        } else {
+            hub_resume(&subscription->listener);
+        }
+    }
+}
+
+/* Reading no further for a while. */
+
+static uint64_t now_us(const visitor_t *self) {
+    struct timeval now;
+    event_base_gettimeofday_cached(self->live->bridge->base, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_usec;
+}
+
+static void settle(visitor_t *self) {
+    socket_pause(self->socket,
+                 self->resting || self->post_count >= POSTS_MAX || socket_waiting(self->socket) >= WAITING_BYTES_MAX);
+}
+
+static void rest_over(evutil_socket_t fd, short events, void *context) {
+    visitor_t *self = context;
+    (void)fd;
+    (void)events;
+    self->resting = false;
+    settle(self);
+}
+
+static void rest(visitor_t *self, uint64_t us) {
+    struct timeval time = {.tv_sec = (time_t)(us / 1000000), .tv_usec = (suseconds_t)(us % 1000000)};
+    if (self->rest == NULL) {
+        self->rest = event_new(self->live->bridge->base, -1, 0, rest_over, self);
+        CHECK(self->rest != NULL, "out of memory");
+    }
+    self->resting = true;
+    event_add(self->rest, &time);
+}
+
+/* The generic cell rate algorithm (ITU-T I.371). */
+static void count_frame(visitor_t *self) {
+    const uint64_t each_us = 1000000 / FRAMES_PER_S, ahead_us = FRAMES_AT_ONCE * each_us;
+    uint64_t now = now_us(self);
+    self->frames_us = (self->frames_us > now ? self->frames_us : now) + each_us;
+    if (self->frames_us > now + ahead_us) {
+        rest(self, self->frames_us - now - ahead_us);
+    }
+}
+
+/* Posts. */
+
+static void free_post(post_t *self) {
+    json_decref(self->frame);
+    free(self);
+}
+
+static const char *text_of(const post_t *self, const char *name) {
+    return json_string_value(json_object_get(self->frame, name));
+}
+
+static void say_posted(const post_t *self, const doran_reply_t *reply) {
+    tape_t *tape = self->bridge->tape;
+    uint32_t seq = 0, number = 0;
+    if (reply->code == DORAN_OK && tape_read_whole(tape, span_of(reply->body, reply->body_bytes)) == STATUS_OK) {
+        seq = tape_find(tape, 0, "seq");
+        number = tape_find(tape, 0, "number");
+    }
+    if (seq > 0 && number > 0) {
+        say(self->visitor,
+            json_pack("{ss ss sI sI}", "op", "ack", "client_id", text_of(self, "client_id"), "seq",
+                      (json_int_t)tape->tokens[seq].u64, "number", (json_int_t)tape->tokens[number].u64));
+    } else {
+        refuse_by_code(self->visitor, reply->code == DORAN_OK ? DORAN_INTERNAL : reply->code, reply->text,
+                       text_of(self, "room"), text_of(self, "client_id"));
+    }
+}
+
+static void send_next(visitor_t *self);
+
+static void take_posted(void *context, const doran_reply_t *reply) {
+    post_t *self = context;
+    visitor_t *visitor = self->visitor;
+    self->bridge->calls -= 1;
+    people_release(&self->person);
+    if (visitor != NULL) {
+        STAILQ_REMOVE_HEAD(&visitor->posts, in_queue);
+        visitor->post_count -= 1;
+        say_posted(self, reply);
+        send_next(visitor);
+        settle(visitor);
+    }
+    free_post(self);
+}
+
+/* The first of those that wait. What does not fit the record is the server's to refuse. */
+static void send_next(visitor_t *self) {
+    post_t *post = STAILQ_FIRST(&self->posts);
+    char address[SUBJECT_BYTES_MAX + 1];
+    if (post == NULL) {
+        return;
+    }
+    pack_t body = pack_into(self->live->bridge->room, self->live->bridge->room_bytes);
+    pack_map(&body, 2);
+    pack_cstring(&body, "client_id");
+    pack_cstring(&body, text_of(post, "client_id"));
+    pack_cstring(&body, "text");
+    pack_cstring(&body, text_of(post, "text"));
+    snprintf(address, sizeof address, "room/%s", text_of(post, "room"));
+    post->bridge = self->live->bridge;
+    post->person = people_hold(self->guest.person);
+    post->bridge->calls += 1;
+    doran_code_t code =
+        doran_submit(people_client(post->person), address, "post", body.ptr, body.len, 0, take_posted, post);
+    pump_wake(post->bridge->pump);
+    if (code != DORAN_OK) {
+        take_posted(post, &(doran_reply_t){.code = code, .text = ""});
+    }
+}
+
+/* Frames that come. */
+
+static void run_ping(visitor_t *self, json_t *frame) {
+    (void)frame;
+    say(self, json_pack("{ss}", "op", "pong"));
+}
+
+static void run_subscribe(visitor_t *self, json_t *frame) {
+    const json_t *after = json_object_get(frame, "after");
+    const json_t *log_epoch = json_object_get(after, "log_epoch"), *seq = json_object_get(after, "seq");
+    const char *room = json_string_value(json_object_get(frame, "room"));
+    bool placed = json_is_integer(log_epoch) && json_integer_value(log_epoch) >= 0 && json_is_integer(seq) &&
+                  json_integer_value(seq) >= 0 && json_object_size(after) == 2;
+    if (after != NULL && !placed) {
+        refuse_by_code(self, DORAN_INVALID, "`after` is {log_epoch, seq}", room, NULL);
+        return;
+    }
+    doran_position_t position = {.log_epoch = (uint64_t)json_integer_value(log_epoch),
+                                 .seq = (uint64_t)json_integer_value(seq)};
+    subscribe(self, room, placed ? &position : NULL);
+}
+
+static void run_unsubscribe(visitor_t *self, json_t *frame) {
+    const char *room = json_string_value(json_object_get(frame, "room"));
+    subscription_t *subscription = subscription_to(self, room);
+    if (subscription == NULL) {
+        refuse_by_code(self, DORAN_NOT_FOUND, "That room is not subscribed to", room, NULL);
+    } else {
+        free_subscription(subscription);
+    }
+}
+
+static void run_post(visitor_t *self, json_t *frame) {
+    post_t *post = calloc(1, sizeof *post);
+    CHECK(post != NULL, "out of memory");
+    post->visitor = self;
+    post->frame = json_incref(frame);
+    STAILQ_INSERT_TAIL(&self->posts, post, in_queue);
+    self->post_count += 1;
+    if (self->post_count == 1) {
+        send_next(self);
+    }
+}
+
+/* Of an op; texts but for `after`. The room is always the first. */
+typedef struct op {
+    const char *name;
+    void (*run)(visitor_t *self, json_t *frame);
+    const char *fields[4];
+    bool optional; /* the last field */
+} op_t;
+
+static const op_t ops[] = {
+    {"subscribe", run_subscribe, {"room", "after"}, true},
+    {"unsubscribe", run_unsubscribe, {"room"}, false},
+    {"post", run_post, {"room", "client_id", "text"}, false},
+    {"ping", run_ping, {NULL}, false},
+};
+
+static const char *text_at(const json_t *frame, const char *name) {
+    return json_string_value(json_object_get(frame, name));
+}
+
+/* NULL: the frame has what the op takes. Else what is wrong. */
+static const char *check_fields(const op_t *op, const json_t *frame) {
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(op->fields) && op->fields[i] != NULL; i++) {
+        const json_t *value = json_object_get(frame, op->fields[i]);
+        bool last = i + 1 == ARRAY_LENGTH(op->fields) || op->fields[i + 1] == NULL;
+        count += value != NULL;
+        if (!json_is_string(value) && !(op->optional && last)) {
+            return "A field is missing, or is no text";
+        }
+    }
+    if (json_object_size(frame) != count + 1) {
+        return "There is a field that this op does not have";
+    }
+    return op->fields[0] == NULL || address_key_valid(span_text(text_at(frame, op->fields[0]))) ? NULL
+                                                                                                : "`room` is no id";
+}
+
+static void run(visitor_t *self, json_t *frame) {
+    const char *name = text_at(frame, "op");
+    const op_t *op = NULL;
+    for (size_t i = 0; i < ARRAY_LENGTH(ops) && name != NULL; i++) {
+        op = strcmp(ops[i].name, name) == 0 ? &ops[i] : op;
+    }
+    const char *wrong = op != NULL ? check_fields(op, frame) : NULL;
+    if (op == NULL) {
+        refuse_by_code(self, DORAN_UNKNOWN_METHOD, "There is no such op", NULL, text_at(frame, "client_id"));
+    } else if (wrong != NULL) {
+        refuse_by_code(self, DORAN_INVALID, wrong, text_at(frame, "room"), text_at(frame, "client_id"));
+    } else {
+        op->run(self, frame);
+    }
+}
+
+/* Coming and going. */
+
+static void destroy(visitor_t *self) {
+    post_t *post = STAILQ_FIRST(&self->posts);
+    while (!LIST_EMPTY(&self->subscriptions)) {
+        free_subscription(LIST_FIRST(&self->subscriptions));
+    }
+    if (post != NULL) {
+        STAILQ_REMOVE_HEAD(&self->posts, in_queue);
+        post->visitor = NULL;
+    }
+    while ((post = STAILQ_FIRST(&self->posts)) != NULL) {
+        STAILQ_REMOVE_HEAD(&self->posts, in_queue);
+        free_post(post);
+    }
+    if (self->rest != NULL) {
+        event_free(self->rest);
+    }
+    guest_fini(&self->guest);
+    free(self);
+}
+
+static void show_out(guest_t *guest, parting_t parting) {
+    static const struct {
+        uint16_t code;
+        const char *reason;
+    } ways[] = {
+        [PARTING_UNKNOWN] = {CLOSE_POLICY, "no hello"},       [PARTING_BREACH] = {CLOSE_POLICY, "no good token"},
+        [PARTING_EXPIRED] = {CLOSE_EXPIRED, "token expired"}, [PARTING_ENDED] = {CLOSE_ENDED, "session ended"},
+        [PARTING_CROWDED] = {CLOSE_LATER, "too many"},        [PARTING_STOPPING] = {CLOSE_RESTART, "restart"},
+    };
+    visitor_t *self = (visitor_t *)((char *)guest - offsetof(visitor_t, guest));
+    socket_close(&self->socket, ways[parting].code, ways[parting].reason);
+    destroy(self);
+}
+
+static void welcome(visitor_t *self) {
+    say(self, json_pack("{ss ss sI}", "op", "welcome", "session", people_session(self->guest.person), "heartbeat_ms",
+                        (json_int_t)self->live->bridge->settings.heartbeat_ms));
+}
+
+/* False: it is gone. */
+static bool take_token(visitor_t *self, span_t token) {
+    parting_t parting;
+    if (!guest_show(&self->guest, token, &parting)) {
+        show_out(&self->guest, parting);
+        return false;
+    }
+    welcome(self);
+    return true;
+}
+
+/* False: it is gone. */
+static bool take_frame(visitor_t *self, json_t *frame) {
+    const char *name = text_at(frame, "op"), *token = text_at(frame, "token");
+    if (name != NULL && strcmp(name, "hello") == 0 && token != NULL && json_object_size(frame) == 2) {
+        return take_token(self, span_text(token));
+    }
+    if (self->guest.person == NULL) {
+        show_out(&self->guest, PARTING_UNKNOWN);
+        return false;
+    }
+    run(self, frame);
+    return true;
+}
+
+static void take_message(void *context, span_t text) {
+    visitor_t *self = context;
+    char error[256];
+    bool stays = true;
+    json_t *frame = body_parse(text, error, sizeof error);
+    count_frame(self);
+    if (frame != NULL) {
+        stays = take_frame(self, frame);
+    } else {
+        refuse(self, "malformed", error, NULL, NULL);
+    }
+    json_decref(frame);
+    if (stays) {
+        settle(self);
+    }
+}
+
+static void take_room(void *context) {
+    visitor_t *self = context;
+    if (self->stuck) {
+        unstick(self);
+    }
+    settle(self);
+}
+
+static void take_end(void *context) {
+    destroy(context);
+}
+
+static const socket_calls_t socket_calls = {.message = take_message, .drained = take_room, .gone = take_end};
+
+/* The handshake. */
+
+/* Browsers say where the page is from that asks; ours, or none that we know. */
+static bool may_come(const call_t *call) {
+    const char *origin = http_header(call->http, "Origin"), *host = http_header(call->http, "Host");
+    const char *from = origin != NULL ? strstr(origin, "://") : NULL;
+    return origin == NULL || (from != NULL && host != NULL && strcasecmp(from + strlen("://"), host) == 0);
+}
+
+/* False: refused. */
+static bool shake_hands(call_t *call) {
+    char accept[SOCKET_ACCEPT_BYTES];
+    const char *wrong = socket_accept(call->http, accept), *version = http_header(call->http, "Sec-WebSocket-Version");
+    if (wrong != NULL) {
+        call_refuse(call, REFUSE_MALFORMED, wrong);
+        return false;
+    }
+    if (version == NULL || strcmp(version, "13") != 0) {
+        call_add_header(call, "Sec-WebSocket-Version", "13");
+        call_refuse(call, REFUSE_UPGRADE_REQUIRED, NULL);
+        return false;
+    }
+    if (!may_come(call)) {
+        call_refuse(call, REFUSE_FORBIDDEN, "Pages of that origin may not connect");
+        return false;
+    }
+    call_add_header(call, "Upgrade", "websocket");
+    call_add_header(call, "Connection", "Upgrade");
+    call_add_header(call, "Sec-WebSocket-Accept", accept);
+    return true;
+}
+
+/* Answers `doran.v1` if that is offered; a token beside it is for us alone. The caller frees it; NULL: there is none.
+ */
+static char *take_protocols(call_t *call) {
+    const char *offered = http_header(call->http, "Sec-WebSocket-Protocol");
+    char *token = NULL;
+    while (offered != NULL && *offered != 0) {
+        offered += strspn(offered, ", \t");
+        size_t len = strcspn(offered, ", \t"), bearer = strlen("bearer.");
+        if (len == strlen("doran.v1") && memcmp(offered, "doran.v1", len) == 0) {
+            call_add_header(call, "Sec-WebSocket-Protocol", "doran.v1");
+        } else if (token == NULL && len > bearer && memcmp(offered, "bearer.", bearer) == 0) {
+            token = strndup(offered + bearer, len - bearer);
+        }
+        offered += len;
+    }
+    return token;
+}
+
+static void receive(visitor_t *self, person_t *person, const char *token) {
+    parting_t parting;
+    if (person != NULL && !guest_enter(&self->guest, person, &parting)) {
+        show_out(&self->guest, parting);
+    } else if (person != NULL) {
+        welcome(self);
+    } else if (token != NULL) {
+        take_token(self, span_text(token));
+    }
+}
+
+void run_live(call_t *call) {
+    live_t *live = call->bridge->live;
+    if (!shake_hands(call)) {
+        return;
+    }
+    char *token = take_protocols(call);
+    person_t *person = call->person != NULL ? people_hold(call->person) : NULL;
+    visitor_t *self = calloc(1, sizeof *self);
+    CHECK(self != NULL, "out of memory");
+    self->live = live;
+    LIST_INIT(&self->subscriptions);
+    STAILQ_INIT(&self->posts);
+    self->socket = socket_new(live->sockets, call_give(call), self);
+    if (self->socket == NULL) {
+        free(self);
+    } else if (!guest_init(&self->guest, live->guests, show_out)) {
+        socket_close(&self->socket, CLOSE_LATER, "too many");
+        free(self);
+    } else {
+        receive(self, person, token);
+    }
+    people_release(&person);
+    free(token);
+}
+
+/* All of them. */
+
+live_t *live_new(bridge_t *bridge) {
+    live_t *self = calloc(1, sizeof *self);
+    CHECK(self != NULL, "out of memory");
+    self->bridge = bridge;
+    self->guests = guests_new(bridge);
+    self->hub = hub_new(bridge);
+    self->sockets = sockets_new(&(sockets_options_t){.base = bridge->base,
+                                                     .heartbeat_ms = (uint32_t)bridge->settings.heartbeat_ms,
+                                                     .message_bytes_max = MESSAGE_BYTES_MAX,
+                                                     .calls = &socket_calls});
+    return self;
+}
+
+void live_destroy(live_t **self_p) {
+    live_t *self = *self_p;
+    *self_p = NULL;
+    if (self != NULL) {
+        guests_destroy(&self->guests);
+        hub_destroy(&self->hub);
+        sockets_destroy(&self->sockets);
+        free(self);
+    }
+}
+
+void live_drain(live_t *self) {
+    guests_drain(self->guests);
+}
+
+uint32_t live_count(const live_t *self) {
+    return guests_count(self->guests);
+}
+
+guests_t *live_guests(live_t *self) {
+    return self->guests;
+}
+
+hub_t *live_hub(live_t *self) {
+    return self->hub;
+}

@@ -19,7 +19,7 @@ static void end(call_t *self) {
     people_release(&self->person);
     json_decref(self->json);
     free(self->key);
-    free(self->own);
+    (self->own_free != NULL ? self->own_free : free)(self->own);
     free(self);
 }
 
@@ -240,6 +240,11 @@ static bool wait_more(call_t *self, const doran_reply_t *reply) {
     return true;
 }
 
+static void take_part(void *context, const doran_reply_t *reply) {
+    call_t *self = context;
+    self->each(self, reply);
+}
+
 /* A person whose session has ended is nobody, whatever the code with which the server said so. */
 static void take_reply(void *context, const doran_reply_t *reply) {
     call_t *self = context;
@@ -260,20 +265,23 @@ static void take_reply(void *context, const doran_reply_t *reply) {
     }
 }
 
-static void send_message(call_t *self, const char *address, const char *method, span_t body) {
+static void submit(call_t *self, const doran_request_t *request) {
     doran_t *client = self->person != NULL ? people_client(self->person) : self->bridge->server;
-    doran_request_t request = {
-        .address = address,
-        .method = method,
-        .body = body.ptr,
-        .body_bytes = body.len,
-        .idempotency_key = self->key,
-    };
-    doran_code_t code = doran_send(client, &request, take_reply, self);
+    doran_code_t code = self->each != NULL ? doran_send_query(client, request, take_part, take_reply, self)
+                                           : doran_send(client, request, take_reply, self);
     pump_wake(self->bridge->pump);
     if (code != DORAN_OK) {
         take_reply(self, &(doran_reply_t){.code = code, .text = "", .body = (const uint8_t *)"\x80", .body_bytes = 1});
     }
+}
+
+static void send_message(call_t *self, const char *address, const char *method, span_t body) {
+    self->each = NULL;
+    submit(self, &(doran_request_t){.address = address,
+                                    .method = method,
+                                    .body = body.ptr,
+                                    .body_bytes = body.len,
+                                    .idempotency_key = self->key});
 }
 
 void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done) {
@@ -282,4 +290,11 @@ void call_send(call_t *self, const char *address, const char *method, span_t bod
         keep_message(self, address, method, body);
     }
     send_message(self, address, method, body);
+}
+
+void call_send_query(call_t *self, const char *kind, const char *method, span_t body, call_done_fn each,
+                     call_done_fn done) {
+    self->each = each;
+    self->done = done;
+    submit(self, &(doran_request_t){.address = kind, .method = method, .body = body.ptr, .body_bytes = body.len});
 }

@@ -38,14 +38,20 @@ struct call {
     char *key;         /* of Idempotency-Key, which goes with all messages; NULL: none. Freed with the call */
     uint32_t wait_ms;  /* Prefer: how long to wait for a first request of this key that still runs */
     call_done_fn done; /* of the message under way */
+    call_done_fn each; /* of the query under way */
     struct again *again;
-    void *own; /* of a route's function, freed with the call */
+    void *own;                   /* of a route's function, freed with the call ... */
+    void (*own_free)(void *own); /* ... by this; NULL: free */
     char request_id[REQUEST_ID_BYTES];
 };
 
 /* Sends the message, for the person if there is one, and calls done with what comes. Errors end the call. Body: a
    msgpack map. */
 void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done);
+
+/* The same with a query: each for every shard's answer, and done once when all are there. */
+void call_send_query(call_t *self, const char *kind, const char *method, span_t body, call_done_fn each,
+                     call_done_fn done);
 
 /* Answers. */
 

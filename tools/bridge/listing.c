@@ -5,35 +5,27 @@
 #include <stdlib.h>
 
 #include "schemas/json.h"
+#include "schemas/records.h"
+#include "schemas/rows.h"
 #include "tools/bridge/body.h"
 #include "tools/bridge/cursor.h"
 #include "tools/bridge/people.h"
 
 /* Which list this is, for its cursors: its path, who asks, and what it is narrowed to. */
 
-/* Where a page begins, and how long it is, is not the list. */
-static bool is_place(const char *name) {
-    static const char *const places[] = {"cursor", "limit", "after", "before"};
+void listing_strip(json_t *object) {
+    static const char *const places[] = {"cursor", "limit", "after", "after_value", "before"};
     for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
-        if (strcmp(name, places[i]) == 0) {
-            return true;
-        }
+        json_object_del(object, places[i]);
     }
-    return false;
 }
 
 /* The caller frees it. */
 static char *name_list(const call_t *call) {
     char ignored[1], *name = NULL;
-    json_t *query = body_parse_query(http_query(call->http), ignored, sizeof ignored), *value;
+    json_t *query = body_parse_query(http_query(call->http), ignored, sizeof ignored);
     span_t path = http_path(call->http);
-    const char *parameter;
-    void *next;
-    json_object_foreach_safe(query, next, parameter, value) {
-        if (is_place(parameter)) {
-            json_object_del(query, parameter);
-        }
-    }
+    listing_strip(query); /* where a page begins, and how long it is, is not the list */
     char *narrowed = json_dumps(query, JSON_COMPACT | JSON_SORT_KEYS);
     int len = asprintf(&name, "%.*s %s %s", (int)path.len, (const char *)path.ptr,
                        call->person != NULL ? people_user(call->person) : "", narrowed);
@@ -172,4 +164,133 @@ void listing_answer(call_t *call, const record_t *record, const doran_reply_t *r
         last = at;
     }
     listing_end(call, page, next_of(call, tape, last));
+}
+
+/* Actors of a kind */
+
+enum { LIMIT = 20, LIMIT_MAX = 100 };
+
+bool listing_take_limit(call_t *call, uint64_t *limit) {
+    const json_t *word = json_object_get(call->json, "limit");
+    const char *text = word != NULL ? json_string_value(word) : NULL;
+    char *end = NULL;
+    *limit = text == NULL ? LIMIT : strtoull(text, &end, 10);
+    if (text != NULL && (*end != 0 || text[0] < '1' || text[0] > '9' || *limit > LIMIT_MAX)) {
+        call_refuse_field(call, "/limit", "not_a_value", "It is a number from 1 to 100");
+        return false;
+    }
+    return true;
+}
+
+/* A list under way; the call's own. */
+typedef struct walk {
+    call_t *call;
+    listing_source_t source;
+    uint64_t limit;
+    rows_t rows;
+    bool malformed;
+} walk_t;
+
+static void forget_walk(void *own) {
+    walk_t *self = own;
+    rows_fini(&self->rows);
+    free(self);
+}
+
+static void take_shard(call_t *call, const doran_reply_t *reply) {
+    walk_t *self = call->own;
+    if (rows_add(&self->rows, span_of(reply->body, reply->body_bytes)) != STATUS_OK) {
+        self->malformed = true;
+    }
+}
+
+/* NULL: the state is damaged, and nothing can be said. */
+static char *show_row(const walk_t *self, const row_t *row) {
+    tape_t *tape = self->call->bridge->tape;
+    char *item = NULL;
+    if (row->state == NULL || tape_read_whole(tape, span_of(row->state, row->state_bytes)) != STATUS_OK) {
+        return NULL;
+    }
+    char *state = json_print_for_web(self->source.item, tape, 0, NULL);
+    int len = asprintf(&item, "{\"%s\":\"%s\",%s", self->source.item->fields[0].name, row->place.key, state + 1);
+    CHECK(len > 0, "out of memory");
+    free(state);
+    return item;
+}
+
+static json_t *place_after(const walk_t *self, const rows_place_t *place) {
+    bool valued = self->source.field != NULL && self->source.value == NULL;
+    return valued ? json_pack("{ss ss}", "after", place->key, "after_value", place->value)
+                  : json_pack("{ss}", "after", place->key);
+}
+
+static void answer_rows(walk_t *self) {
+    size_t complete = rows_finish(&self->rows), shown = complete < self->limit ? complete : self->limit;
+    struct evbuffer *page = listing_begin();
+    for (size_t i = 0; i < shown; i++) {
+        char *item = show_row(self, &self->rows.items[i]);
+        if (item != NULL) {
+            listing_add(page, item);
+        }
+    }
+    json_t *next = NULL;
+    if (shown < self->rows.count) {
+        next = place_after(self, shown > 0 ? &self->rows.items[shown - 1].place : &self->rows.last);
+    } else if (self->rows.more) {
+        next = place_after(self, &self->rows.last);
+    }
+    listing_end(self->call, page, next);
+}
+
+static void finish(call_t *call, const doran_reply_t *reply) {
+    walk_t *self = call->own;
+    (void)reply;
+    if (self->malformed) {
+        call_refuse(call, REFUSE_BUSY, "The server's answer cannot be read");
+        return;
+    }
+    answer_rows(self);
+}
+
+/* Of the JSON that a cursor left. */
+static void set_place(const call_t *call, list_request_t *request) {
+    const json_t *after = json_object_get(call->json, "after"), *value = json_object_get(call->json, "after_value");
+    if (after != NULL) {
+        FIELD_SET(list_request, request, after, span_text(json_string_value(after)));
+    }
+    if (value != NULL) {
+        FIELD_SET(list_request, request, after_value, span_text(json_string_value(value)));
+    }
+}
+
+static span_t pack_request(const walk_t *self) {
+    pack_t pack = pack_into(self->call->bridge->room, self->call->bridge->room_bytes);
+    list_request_t request = {0};
+    FIELD_SET(list_request, &request, limit, self->limit);
+    FIELD_SET(list_request, &request, states, true);
+    FIELD_SET(list_request, &request, descending, self->source.descending);
+    if (self->source.field != NULL) {
+        FIELD_SET(list_request, &request, field, span_text(self->source.field));
+    }
+    if (self->source.value != NULL) {
+        FIELD_SET(list_request, &request, value, span_text(self->source.value));
+    }
+    set_place(self->call, &request);
+    record_encode(&record_list_request, &request, &pack);
+    CHECK(pack_ok(&pack), "%zu bytes are too few", self->call->bridge->room_bytes);
+    return pack_bytes(&pack);
+}
+
+void listing_run(call_t *call, const listing_source_t *source) {
+    uint64_t limit;
+    if (!listing_take_limit(call, &limit)) {
+        return;
+    }
+    walk_t *self = calloc(1, sizeof *self);
+    CHECK(self != NULL, "out of memory");
+    *self = (walk_t){.call = call, .source = *source, .limit = limit};
+    call->own = self;
+    call->own_free = forget_walk;
+    rows_init(&self->rows, source->descending);
+    call_send_query(call, source->kind->name, "list", pack_request(self), take_shard, finish);
 }

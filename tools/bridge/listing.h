@@ -18,7 +18,22 @@ bool listing_take_cursor(call_t *call);
 /* Answers with the page that the reply, of this record, holds. */
 void listing_answer(call_t *call, const record_t *record, const doran_reply_t *reply);
 
-/* For functions of routes: a page is begun, its items are added, and then the call is answered with it. */
+/* Actors of a kind, from all shards (common.def). */
+typedef struct listing_source {
+    const kind_t *kind;
+    const record_t *item;      /* what is shown: the key in its first field, and what else it shares with the state */
+    const char *field, *value; /* only actors with this value in this field, which is indexed; value NULL: all that have
+                                  one, in the order of the values; field NULL: all, in the order of their keys */
+    bool descending;           /* the last first */
+} listing_source_t;
+/* Answers with the page that the call asks for. Takes the call. */
+void listing_run(call_t *call, const listing_source_t *source);
+
+/* For functions of routes: how many items are asked for. False: refused. */
+bool listing_take_limit(call_t *call, uint64_t *limit);
+/* What of a JSON object says which page is asked for is taken out of it. */
+void listing_strip(json_t *object);
+/* A page is begun, its items are added, and then the call is answered with it. */
 struct evbuffer *listing_begin(void);
 /* The item as JSON, which is taken. */
 void listing_add(struct evbuffer *page, char *text);

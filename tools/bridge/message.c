@@ -145,13 +145,26 @@ static bool compose(call_t *call, const record_t *record) {
     return true;
 }
 
+/* What of a list is not its actor's: a function of its route sees to it. */
+static json_t *request_of(const call_t *call) {
+    if (!has(call, LISTED) || call->route->kind != NULL) {
+        return json_incref(call->json);
+    }
+    json_t *request = json_copy(call->json);
+    CHECK(request != NULL, "out of memory");
+    listing_strip(request);
+    return request;
+}
+
 /* Absent: refused. */
 static span_t make(call_t *call, const record_t *record) {
     pack_t pack = pack_into(call->bridge->room, call->bridge->room_bytes);
     if (!compose(call, record)) {
         return (span_t){0};
     }
-    body_pack_record(record, call->json, &pack);
+    json_t *request = request_of(call);
+    body_pack_record(record, request, &pack);
+    json_decref(request);
     if (!pack_ok(&pack)) {
         call_refuse(call, REFUSE_TOO_LARGE, NULL);
         return (span_t){0};

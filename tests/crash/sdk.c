@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/crash/sdk.h"
 
+#include "tests/crash/server.h"
 #include "tests/crash/values.h"
 #include "tools/client/client.h"
 
@@ -225,8 +226,9 @@ bool sdk_list(sdk_t *self, char *error, size_t error_bytes) {
     do {
         good = ask_page(&page, after, error, error_bytes);
         for (size_t i = 0; good && i < page.count; i++) {
-            if (!page.more || strcmp(page.rows[i].key, page.through) <= 0) {
-                history_row(self->options.history, span_text(page.rows[i].key), page.rows[i].version);
+            span_t key = span_text(page.rows[i].key);
+            if (!server_is_first_admin(key) && (!page.more || strcmp(page.rows[i].key, page.through) <= 0)) {
+                history_row(self->options.history, key, page.rows[i].version);
             }
         }
         memcpy(after, page.through, sizeof after);

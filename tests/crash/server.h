@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "schemas/span.h"
 #include "tests/storage/random.h"
 
 enum {
@@ -63,5 +64,11 @@ void server_tell_end(const server_options_t *options, int code, char text[SERVER
 
 /* Monotonic µs. */
 uint64_t server_now_us(void);
+
+/* Is that the account which the server makes for itself? Its key is the only one that is a UUIDv8. */
+static inline bool server_is_first_admin(span_t key) {
+    enum { UUID_BYTES = 36, VERSION_AT = 14 };
+    return key.len == UUID_BYTES && key.ptr[VERSION_AT] == '8';
+}
 
 #endif

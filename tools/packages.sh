@@ -15,7 +15,7 @@ test_packages=(
     libcriterion-dev
     clang llvm libclang-rt-14-dev
     clang-format-14 clang-tidy-14 cppcheck shellcheck
-    strace jq curl python3 python3-jsonschema
+    strace jq curl python3 python3-jsonschema python3-websockets
 )
 
 # The packages among the arguments that are not installed, one a line.

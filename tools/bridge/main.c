@@ -35,6 +35,7 @@ enum {
     ERROR_BYTES = 1024,
     PRIORITIES = 2, /* of events: those of the network, and what is to be done once they are */
     DRAIN_S = 5,
+    DRAIN_LOOK_MS = 10,
 };
 
 typedef struct program {
@@ -45,7 +46,7 @@ typedef struct program {
     uint16_t port;
     bridge_t bridge;
     pump_t *pump;
-    struct event *signals[2];
+    struct event *signals[2], *drained;
 } program_t;
 
 static const char usage[] =
@@ -144,16 +145,30 @@ static int load_settings(program_t *self) {
     return code;
 }
 
+/* Until all is answered, and taken by those who asked, or their time is up. */
+static void look_for_end(evutil_socket_t none, short events, void *context) {
+    const program_t *self = context;
+    (void)none;
+    (void)events;
+    if (self->bridge.calls == 0 && http_counts(self->bridge.http).connections == 0) {
+        event_base_loopbreak(self->bridge.base);
+    }
+}
+
 static void end_loop(evutil_socket_t number, short events, void *context) {
     program_t *self = context;
-    struct timeval limit = {.tv_sec = DRAIN_S};
+    struct timeval limit = {.tv_sec = DRAIN_S}, often = {.tv_usec = DRAIN_LOOK_MS * 1000};
     (void)number;
     (void)events;
-    if (!self->bridge.draining) {
-        self->bridge.draining = true;
-        live_drain(self->bridge.live);
-        event_base_loopexit(self->bridge.base, self->bridge.calls > 0 ? &limit : NULL);
+    if (self->bridge.draining) {
+        return;
     }
+    self->bridge.draining = true;
+    live_drain(self->bridge.live);
+    http_drain(self->bridge.http);
+    event_base_loopexit(self->bridge.base, &limit);
+    self->drained = event_new(self->bridge.base, -1, EV_PERSIST, look_for_end, self);
+    CHECK(self->drained != NULL && event_add(self->drained, &often) == 0, "out of memory");
 }
 
 static void take_signals(program_t *self) {
@@ -244,6 +259,9 @@ static void stop(program_t *self) {
         if (self->signals[i] != NULL) {
             event_free(self->signals[i]);
         }
+    }
+    if (self->drained != NULL) {
+        event_free(self->drained);
     }
     bridge_free_tape(&bridge->tape);
     pages_destroy(&bridge->pages);

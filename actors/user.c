@@ -25,6 +25,7 @@
 #include "actors/kind.h"
 #include "actors/turn.h"
 #include "actors/work_password.h"
+#include "schemas/list.h"
 #include "storage/little_endian.h"
 
 enum {
@@ -125,19 +126,13 @@ static void brief_view_of(const turn_t *turn, const user_t *user, user_view_t *v
     FIELD_COPY(user_view, view, user, user, picture);
 }
 
-static user_changed_t changed_of(const turn_t *turn) {
-    user_changed_t changed = {0};
-    FIELD_SET(user_changed, &changed, id, turn_key(turn));
-    FIELD_SET(user_changed, &changed, version, turn_version(turn));
-    return changed;
-}
-
 /* Stores and answers. */
 static status_t change(turn_t *turn, user_t *user) {
+    user_view_t view;
     FIELD_SET(user, user, updated_at, turn_now(turn));
     status_t status = turn_state(turn, user);
-    user_changed_t changed = changed_of(turn);
-    return status == STATUS_OK ? turn_reply(turn, &changed) : status;
+    view_of(turn, user, &view);
+    return status == STATUS_OK ? turn_reply(turn, &view) : status;
 }
 
 /* A gateway acts for people, and for none without a handle. */
@@ -283,11 +278,61 @@ static status_t get(turn_t *turn, const void *state, const void *request) {
     return turn_reply(turn, &view);
 }
 
+/* given: a version that the account is to have. */
+static status_t check_version(turn_t *turn, bool given, uint64_t version) {
+    if (given && version != turn_version(turn)) {
+        return turn_fail(turn, STATUS_PRECONDITION_FAILED, "the current version is %llu",
+                         (unsigned long long)turn_version(turn));
+    }
+    return STATUS_OK;
+}
+
 static bool is_version(const turn_t *turn, const user_update_t *asked) {
     return !FIELD_HAS(user_update, asked, version) || asked->version == turn_version(turn);
 }
 
+/* The fields that an account goes without. */
+static const struct clearable {
+    const char *name;
+    uint64_t bit, replaced; /* in user_t, in user_replace_t */
+} clearables[] = {
+    {"first_name", FIELD_BIT(user, first_name), FIELD_BIT(user_replace, first_name)},
+    {"last_name", FIELD_BIT(user, last_name), FIELD_BIT(user_replace, last_name)},
+    {"picture", FIELD_BIT(user, picture), FIELD_BIT(user_replace, picture)},
+    {"info", FIELD_BIT(user, info), FIELD_BIT(user_replace, info)},
+};
+enum { CLEARABLE_BYTES_MAX = 16 }; /* of a name, packed */
+
+/* 0: it is no such field. */
+static uint64_t clearable_bit(span_t name) {
+    for (size_t i = 0; i < ARRAY_LENGTH(clearables); i++) {
+        if (span_equal(name, span_text(clearables[i].name))) {
+            return clearables[i].bit;
+        }
+    }
+    return 0;
+}
+
+static status_t check_clear(turn_t *turn, const user_update_t *asked) {
+    list_t list;
+    span_t name;
+    list_open(&list, NULL, FIELD_OR(user_update, asked, clear, (span_t){0}));
+    while (list_next_text(&list, &name)) {
+        if (clearable_bit(name) == 0) {
+            return turn_fail(turn, STATUS_INVALID, "clear: %.*s cannot be taken away", (int)name.len,
+                             (const char *)name.ptr);
+        }
+    }
+    return STATUS_OK;
+}
+
 static void apply(const user_update_t *asked, user_t *user) {
+    list_t list;
+    span_t name;
+    list_open(&list, NULL, FIELD_OR(user_update, asked, clear, (span_t){0}));
+    while (list_next_text(&list, &name)) {
+        user->present &= ~clearable_bit(name);
+    }
     FIELD_COPY(user, user, user_update, asked, email);
     FIELD_COPY(user, user, user_update, asked, name);
     FIELD_COPY(user, user, user_update, asked, first_name);
@@ -329,29 +374,60 @@ static status_t update_email(turn_t *turn, const user_t *user, user_update_t *as
     return *begun ? begin_move(turn, asked) : STATUS_OK;
 }
 
-static status_t update(turn_t *turn, const void *state, const void *request) {
-    user_update_t asked = *(const user_update_t *)request;
-    user_t user = *(const user_t *)state;
+static status_t update_with(turn_t *turn, const user_t *old, user_update_t *asked) {
+    user_t user = *old;
     bool begun = false;
     if (!is_own_or_admin(turn)) {
         return turn_fail(turn, STATUS_FORBIDDEN, "It is another user's account");
     }
-    if (!is_version(turn, &asked)) {
-        return turn_fail(turn, STATUS_PRECONDITION_FAILED, "the current version is %llu",
-                         (unsigned long long)turn_version(turn));
+    status_t status = check_version(turn, FIELD_HAS(user_update, asked, version), asked->version);
+    if (status == STATUS_OK) {
+        status = check_clear(turn, asked);
     }
-    status_t status = FIELD_HAS(user_update, &asked, email) ? update_email(turn, &user, &asked, &begun) : STATUS_OK;
+    if (status == STATUS_OK && FIELD_HAS(user_update, asked, email)) {
+        status = update_email(turn, &user, asked, &begun);
+    }
     if (status != STATUS_OK || begun) {
         return status;
     }
-    apply(&asked, &user);
+    apply(asked, &user);
     return change(turn, &user);
+}
+
+static status_t update(turn_t *turn, const void *state, const void *request) {
+    user_update_t asked = *(const user_update_t *)request;
+    return update_with(turn, state, &asked);
+}
+
+/* An update that takes away what is absent. */
+static status_t replace(turn_t *turn, const void *state, const void *request) {
+    enum { NAMES_BYTES = LIST_HEAD_BYTES + ARRAY_LENGTH(clearables) * CLEARABLE_BYTES_MAX };
+    const user_replace_t *asked = request;
+    user_update_t update = {0};
+    list_writer_t names;
+    list_writer_init(&names, NULL, turn_alloc(turn, NAMES_BYTES), NAMES_BYTES);
+    for (size_t i = 0; i < ARRAY_LENGTH(clearables); i++) {
+        if ((asked->present & clearables[i].replaced) == 0) {
+            list_writer_add_text(&names, span_text(clearables[i].name));
+        }
+    }
+    FIELD_COPY(user_update, &update, user_replace, asked, email);
+    FIELD_COPY(user_update, &update, user_replace, asked, name);
+    FIELD_COPY(user_update, &update, user_replace, asked, first_name);
+    FIELD_COPY(user_update, &update, user_replace, asked, last_name);
+    FIELD_COPY(user_update, &update, user_replace, asked, picture);
+    FIELD_COPY(user_update, &update, user_replace, asked, info);
+    FIELD_COPY(user_update, &update, user_replace, asked, version);
+    status_t status = list_writer_end(&names, &update.clear);
+    FIELD_SET(user_update, &update, clear, update.clear);
+    return status == STATUS_OK ? update_with(turn, state, &update) : status;
 }
 
 /* The account as it is now may have changed since it was asked, but for its e-mail. */
 static status_t finish_update(turn_t *turn, const user_t *old, const user_claim_t *claim) {
     user_update_t asked;
     user_t user = *old;
+    user_view_t view;
     record_read(&record_user_update, claim->update, &asked);
     status_t status = end_move(turn);
     if (status == STATUS_OK) {
@@ -366,8 +442,8 @@ static status_t finish_update(turn_t *turn, const user_t *old, const user_claim_
     apply(&asked, &user);
     FIELD_SET(user, &user, updated_at, turn_now(turn));
     status = turn_state(turn, &user);
-    user_changed_t changed = changed_of(turn);
-    return status == STATUS_OK ? turn_reply_to(turn, claim->hold, METHOD_user_update, &changed) : status;
+    view_of(turn, &user, &view);
+    return status == STATUS_OK ? turn_reply_to(turn, claim->hold, METHOD_user_update, &view) : status;
 }
 
 static status_t fail_late(turn_t *turn, span_t hold) {
@@ -535,7 +611,10 @@ static status_t set_status(turn_t *turn, const void *state, const void *request)
     if (FIELD_HAS(user_set_status, asked, reason)) {
         FIELD_SET(user, &user, status_reason, asked->reason);
     }
-    status_t status = asked->status == user_status_ACTIVE ? STATUS_OK : end_sessions(turn);
+    status_t status = check_version(turn, FIELD_HAS(user_set_status, asked, version), asked->version);
+    if (status == STATUS_OK && asked->status != user_status_ACTIVE) {
+        status = end_sessions(turn);
+    }
     return status == STATUS_OK ? change(turn, &user) : status;
 }
 
@@ -549,12 +628,19 @@ static status_t set_role(turn_t *turn, const void *state, const void *request) {
 }
 
 static const handler_fn handlers[METHOD_user_COUNT] = {
-    [METHOD_user_create] = create,         [METHOD_user_get] = get,
-    [METHOD_user_update] = update,         [METHOD_user_set_status] = set_status,
-    [METHOD_user_set_role] = set_role,     [METHOD_user_hashed] = hashed,
-    [METHOD_user_not_hashed] = not_hashed, [METHOD_user_secured] = secured,
-    [METHOD_user_claimed] = claimed,       [METHOD_user_refused] = refused,
-    [METHOD_user_vouch] = vouch,           [METHOD_user_session_ended] = session_ended,
+    [METHOD_user_create] = create,
+    [METHOD_user_get] = get,
+    [METHOD_user_update] = update,
+    [METHOD_user_replace] = replace,
+    [METHOD_user_set_status] = set_status,
+    [METHOD_user_set_role] = set_role,
+    [METHOD_user_hashed] = hashed,
+    [METHOD_user_not_hashed] = not_hashed,
+    [METHOD_user_secured] = secured,
+    [METHOD_user_claimed] = claimed,
+    [METHOD_user_refused] = refused,
+    [METHOD_user_vouch] = vouch,
+    [METHOD_user_session_ended] = session_ended,
     [METHOD_user_give_up] = give_up,
 };
 

@@ -57,13 +57,15 @@ static inline status_t plain_user_create(turn_t *turn, const void *state, const 
     return status == STATUS_OK ? plain_user_get(turn, &user, NULL) : status;
 }
 
+/* Answers little, whatever was written. */
 static inline status_t plain_user_changed(turn_t *turn, user_t *user) {
-    user_changed_t changed = {0};
+    user_view_t view = {0};
     FIELD_SET(user, user, updated_at, turn_now(turn));
     status_t status = turn_state(turn, user);
-    FIELD_SET(user_changed, &changed, id, turn_key(turn));
-    FIELD_SET(user_changed, &changed, version, turn_version(turn));
-    return status == STATUS_OK ? turn_reply(turn, &changed) : status;
+    FIELD_SET(user_view, &view, id, turn_key(turn));
+    FIELD_SET(user_view, &view, version, turn_version(turn));
+    FIELD_COPY(user_view, &view, user, user, name);
+    return status == STATUS_OK ? turn_reply(turn, &view) : status;
 }
 
 static inline status_t plain_user_update(turn_t *turn, const void *state, const void *request) {

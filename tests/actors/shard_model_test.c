@@ -68,7 +68,8 @@ static void model_view(const user_model_t *user, const char *key, char text[TEXT
 static void model_changed(user_model_t *user, const char *key, char text[TEXT_BYTES]) {
     user->version++;
     user->updated_at = fixture.unix_ms;
-    snprintf(text, TEXT_BYTES, "reply {\"id\":\"%s\",\"version\":%lu}", key, (unsigned long)user->version);
+    snprintf(text, TEXT_BYTES, "reply {\"id\":\"%s\",\"version\":%lu,\"name\":\"%s\"}", key,
+             (unsigned long)user->version, user->name);
 }
 
 typedef struct operation { /* what a call means to the map */

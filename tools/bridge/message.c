@@ -197,19 +197,6 @@ bool message_read(call_t *call, const record_t *record, void *out) {
     return true;
 }
 
-static void answer_shown(call_t *call, const doran_reply_t *reply) {
-    call_answer_record(call, route_reply(call->route), reply);
-}
-
-/* The kind's `get` says what it is like now. */
-static void show_after(call_t *call, const doran_reply_t *reply) {
-    char address[SUBJECT_BYTES_MAX + 1];
-    (void)reply;
-    if (find_address(call, address)) {
-        call_send(call, address, "get", span_of("\x80", 1), answer_shown);
-    }
-}
-
 static void answer(call_t *call, const doran_reply_t *reply) {
     if (has(call, LISTED)) {
         listing_answer(call, method_of(call)->reply, reply);
@@ -226,6 +213,6 @@ void message_run(call_t *call) {
     }
     span_t message = make(call, method->request);
     if (message.ptr != NULL) {
-        call_send(call, address, method->name, message, has(call, SHOWN_AFTER) ? show_after : answer);
+        call_send(call, address, method->name, message, answer);
     }
 }

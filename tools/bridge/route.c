@@ -179,9 +179,6 @@ const record_t *route_reply(const route_t *self) {
         return self->reply;
     }
     const record_t *reply = method_of(self)->reply;
-    if ((self->flags & SHOWN_AFTER) != 0) {
-        reply = kind_method(self->kind, span_text("get"))->reply;
-    }
     return (self->flags & LISTED) != 0 ? body_field(reply, "items")->element : reply;
 }
 

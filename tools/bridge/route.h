@@ -32,12 +32,11 @@ enum route_flags {
     KEY_REQUIRED = 1 << 4,  /* Idempotency-Key is required */
     KEY_REFUSED = 1 << 5,   /* Idempotency-Key is not taken */
     EMPTY = 1 << 6,         /* 204: what the method answers is not shown */
-    SHOWN_AFTER = 1 << 7,   /* the answer is what the kind's `get` shows then */
-    MERGED = 1 << 8,        /* JSON Merge Patch: null takes a field away */
-    LISTED = 1 << 9,        /* a list, in pages: takes limit and cursor */
-    UNSTORED = 1 << 11,     /* no cache keeps the answer */
-    GUARDED = 1 << 12,      /* CONDITIONAL where there is something already; else it is created: 201 */
-    OPEN_OUTSIDE = 1 << 10, /* no JSON API: not in /openapi.json, no limits */
+    MERGED = 1 << 7,        /* JSON Merge Patch: null takes a field away */
+    LISTED = 1 << 8,        /* a list, in pages: takes limit and cursor */
+    UNSTORED = 1 << 9,      /* no cache keeps the answer */
+    GUARDED = 1 << 10,      /* CONDITIONAL where there is something already; else it is created: 201 */
+    OPEN_OUTSIDE = 1 << 11, /* no JSON API: not in /openapi.json, no limits */
 };
 
 typedef struct call call_t;

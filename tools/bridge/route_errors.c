@@ -16,6 +16,7 @@ enum {
 static const status_t said[ROUTE_COUNT][SAID_MAX] = {
     [ROUTE_create_user] = {STATUS_CONFLICT},
     [ROUTE_change_user] = {STATUS_CONFLICT, STATUS_FORBIDDEN},
+    [ROUTE_replace_user] = {STATUS_CONFLICT, STATUS_FORBIDDEN},
     [ROUTE_list_rooms] = {STATUS_FORBIDDEN},
     [ROUTE_list_orders] = {STATUS_FORBIDDEN},
     [ROUTE_show_room] = {STATUS_FORBIDDEN},

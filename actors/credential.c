@@ -31,19 +31,18 @@ static credential_t copy_of(const void *state) {
     return state == NULL ? (credential_t){0} : *(const credential_t *)state;
 }
 
-static status_t forget_after(turn_t *turn, uint64_t ms) {
-    return turn_at(turn, turn_now(turn) + ms, METHOD_credential_forget, span_text(""), &(empty_t){.present = 0});
-}
-
-/* Without failures and password there is nothing to keep. */
+/* A count of failures is forgotten in time; where there is neither that nor a password there is nothing to keep. */
 static status_t keep(turn_t *turn, const credential_t *credential) {
-    if (FIELD_OR(credential, credential, failures, 0) > 0) {
-        status_t status = turn_state(turn, credential);
-        return status == STATUS_OK ? forget_after(turn, FORGET_MS) : status;
+    bool failed = FIELD_OR(credential, credential, failures, 0) > 0;
+    const empty_t nothing = {0};
+    status_t status = failed
+                          ? turn_at(turn, turn_now(turn) + FORGET_MS, METHOD_credential_forget, span_text(""), &nothing)
+                          : turn_cancel(turn, METHOD_credential_forget, span_text(""));
+    if (status != STATUS_OK) {
+        return status;
     }
-    status_t status = turn_cancel(turn, METHOD_credential_forget, span_text(""));
-    if (status != STATUS_OK || FIELD_HAS(credential, credential, phc)) {
-        return status == STATUS_OK ? turn_state(turn, credential) : status;
+    if (failed || FIELD_HAS(credential, credential, phc)) {
+        return turn_state(turn, credential);
     }
     return turn_version(turn) > 0 ? turn_end(turn) : STATUS_OK;
 }
@@ -106,11 +105,14 @@ static status_t checked(turn_t *turn, const void *state, const void *request) {
         return STATUS_OK; /* the guard has its turn, or had it */
     }
     status_t status = turn_cancel(turn, METHOD_credential_not_checked, check->hold);
-    if (status == STATUS_OK && !FIELD_OR(credential_check, check, right, false)) {
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (!FIELD_OR(credential_check, check, right, false)) {
         return turn_fail_to(turn, check->hold, STATUS_UNAUTHENTICATED, "E-mail address or password is wrong");
     }
     set_failures(&credential, 0);
-    status = status == STATUS_OK ? keep(turn, &credential) : status;
+    status = keep(turn, &credential);
     return status == STATUS_OK ? turn_reply_to(turn, check->hold, METHOD_credential_login, &(empty_t){.present = 0})
                                : status;
 }

@@ -122,6 +122,7 @@ static void view_of(const turn_t *turn, const user_t *user, user_view_t *view) {
 static void brief_view_of(const turn_t *turn, const user_t *user, user_view_t *view) {
     *view = (user_view_t){0};
     FIELD_SET(user_view, view, id, turn_key(turn));
+    FIELD_SET(user_view, view, version, turn_version(turn));
     FIELD_COPY(user_view, view, user, user, name);
     FIELD_COPY(user_view, view, user, user, picture);
 }

@@ -36,6 +36,7 @@ enum field_flags {
     SECRET = 1 << 1, /* never printed: shown as *** */
     INDEX = 1 << 2,  /* of a kind's state: the runtime keeps rows by which actors are found (DESIGN §7.2); not for raw
                         values; at most INDEXED_FIELDS_MAX of a record */
+    SYSTEM = 1 << 3, /* of a request: from callers with a key, who act for others; people are not asked for it */
 };
 
 typedef struct enumeration {

@@ -586,7 +586,7 @@ Test(user, a_gateway_without_a_handle_signs_up_and_neither_reads_nor_changes) {
 #define GATEWAY(method_, body_)                                                                                        \
     fixture_call(&fixture, &(call_t){.key = "u1", .method = (method_), .body = (body_), .roles = ROLE_GATEWAY})
     cr_assert(fixture_is(GATEWAY("create", MINA), "reply"));
-    cr_assert_str_eq(GATEWAY("get", NULL), "reply {\"id\":\"u1\",\"name\":\"Mina\"}");
+    cr_assert_str_eq(GATEWAY("get", NULL), "reply {\"id\":\"u1\",\"version\":1,\"name\":\"Mina\"}");
     cr_assert(fixture_is(GATEWAY("update", "{\"name\":\"X\"}"), ERROR_TEXT("forbidden")));
     cr_assert_eq(kinds[KIND_user].methods[METHOD_user_set_status].roles & ROLE_GATEWAY, 0);
     assert_has("\"version\":1,");
@@ -599,7 +599,7 @@ static const char *call_for(const char *user, uint32_t roles, const char *method
 
 Test(user, another_user_sees_id_name_and_picture_and_changes_nothing) {
     CALL("create", "{\"email\":\"mina@example.org\",\"name\":\"Mina\",\"picture\":\"p\",\"info\":\"i\"}");
-    cr_assert_str_eq(call_for("u2", 0, "get", NULL), "reply {\"id\":\"u1\",\"name\":\"Mina\",\"picture\":\"p\"}");
+    cr_assert_str_eq(call_for("u2", 0, "get", NULL), "reply {\"id\":\"u1\",\"version\":1,\"name\":\"Mina\",\"picture\":\"p\"}");
     cr_assert(fixture_is(call_for("u2", 0, "update", "{\"name\":\"X\"}"), ERROR_TEXT("forbidden")));
     cr_assert(fixture_is(call_for("u2", 0, "update", "{\"email\":\"x@example.org\"}"), ERROR_TEXT("forbidden")));
     assert_has("\"version\":1,");

@@ -212,6 +212,9 @@ static json_t *success(document_t *self, const route_t *route) {
     if (has(route, LISTED)) {
         add_header(response, "Link");
     }
+    if (has(route, STREAMED)) {
+        add_content(response, "text/event-stream", made(json_pack("{ss}", "type", "string")));
+    }
     if (route_reply(route) != NULL) {
         add_content(response, "application/json", reply_schema(self, route));
     }

@@ -189,7 +189,8 @@ field_source_t route_source(const route_t *self, const field_t *field) {
     if (self->kind != NULL && strcmp(field->name, "version") == 0) {
         return FIELD_FROM_CONDITION;
     }
-    if ((self->flags & MERGED) != 0 && strcmp(field->name, "clear") == 0) {
+    bool cleared = (self->flags & MERGED) != 0 && strcmp(field->name, "clear") == 0;
+    if (cleared || (field->flags & SYSTEM) != 0) {
         return FIELD_FROM_NOWHERE;
     }
     return route_takes_body(self) ? FIELD_FROM_BODY : FIELD_FROM_QUERY;

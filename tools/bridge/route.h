@@ -34,6 +34,7 @@ enum route_flags {
     EMPTY = 1 << 6,         /* 204: what the method answers is not shown */
     MERGED = 1 << 7,        /* JSON Merge Patch: null takes a field away */
     LISTED = 1 << 8,        /* a list, in pages: takes limit and cursor */
+    STREAMED = 1 << 12,     /* server-sent events */
     UNSTORED = 1 << 9,      /* no cache keeps the answer */
     GUARDED = 1 << 10,      /* CONDITIONAL where there is something already; else it is created: 201 */
     OPEN_OUTSIDE = 1 << 11, /* no JSON API: not in /openapi.json, no limits */
@@ -99,7 +100,7 @@ int route_status(const route_t *self);
 const record_t *route_request(const route_t *self);
 const record_t *route_reply(const route_t *self);
 
-/* Where a field of the request comes from. Nowhere: the bridge forms it. */
+/* Where a field of the request comes from. Nowhere: the bridge forms it, or people are not asked for it. */
 typedef enum field_source {
     FIELD_FROM_NOWHERE,
     FIELD_FROM_PATH,

@@ -14,6 +14,7 @@ enum {
 
 /* What handlers and functions of routes say of their own accord. */
 static const status_t said[ROUTE_COUNT][SAID_MAX] = {
+    [ROUTE_login] = {STATUS_FORBIDDEN},
     [ROUTE_create_user] = {STATUS_CONFLICT},
     [ROUTE_change_user] = {STATUS_CONFLICT, STATUS_FORBIDDEN},
     [ROUTE_replace_user] = {STATUS_CONFLICT, STATUS_FORBIDDEN},

@@ -215,8 +215,18 @@ static status_t reply_job(turn_t *turn, const job_t *job) {
     return turn_reply(turn, &view);
 }
 
-static void run_of(const turn_t *turn, const job_row_t *row, job_run_t *run) {
+static span_t run_id(turn_t *turn, uint64_t number) {
+    enum { NUMBER_BYTES = 22 }; /* with its dash and NUL */
+    span_t job = turn_key(turn);
+    char *id = turn_alloc(turn, job.len + NUMBER_BYTES);
+    int len = snprintf(id, job.len + NUMBER_BYTES, "%.*s-%llu", (int)job.len, (const char *)job.ptr,
+                       (unsigned long long)number);
+    return span_of(id, (size_t)len);
+}
+
+static void run_of(turn_t *turn, const job_row_t *row, job_run_t *run) {
     *run = (job_run_t){0};
+    FIELD_SET(job_run, run, id, run_id(turn, row->run));
     FIELD_SET(job_run, run, job, turn_key(turn));
     FIELD_COPY(job_run, run, job_row, row, run);
     FIELD_COPY(job_run, run, job_row, row, due);

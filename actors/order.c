@@ -18,6 +18,7 @@ enum {
     STEP = 'h',
     STEP_BYTES_MAX = 512, /* as it is packed */
     LINE_BYTES_MAX = 512,
+    TRANSITION_BYTES_MAX = 64,
     MONEY_BYTES_MAX = 64,
     STEPS_MAX = 8,
     ANSWERS_MS = 300000, /* SKUs that have not answered by then are given up */
@@ -86,14 +87,32 @@ static order_line_t *line_of(draft_t *self, span_t sku) {
 
 /* Steps */
 
-static const char *const legal_steps[order_state_COUNT] = {
-    [order_state_PENDING] = "cancel", [order_state_RESERVED] = "pay, cancel", [order_state_REJECTED] = "none",
-    [order_state_PAID] = "none",      [order_state_CANCELLED] = "none",       [order_state_EXPIRED] = "none",
+/* What may be asked, in which states, and to which it leads. */
+static const struct action {
+    order_state_t to;
+    uint32_t from; /* a bit for each state */
+    uint32_t method;
+} actions[order_action_COUNT] = {
+    [order_action_pay] = {order_state_PAID, 1u << order_state_RESERVED, METHOD_order_pay},
+    [order_action_cancel] = {order_state_CANCELLED, 1u << order_state_PENDING | 1u << order_state_RESERVED,
+                             METHOD_order_cancel},
 };
 
+static bool is_legal(order_action_t action, const order_t *order) {
+    return (actions[action].from >> order->state & 1) != 0;
+}
+
 static status_t fail_illegal(turn_t *turn, const order_t *order) {
+    char legal[64] = "";
+    size_t len = 0;
+    for (order_action_t action = 0; action < order_action_COUNT; action++) {
+        if (is_legal(action, order)) {
+            len += (size_t)snprintf(legal + len, sizeof legal - len, "%s%s", len > 0 ? ", " : "",
+                                    enum_order_action.values[action]);
+        }
+    }
     return turn_fail(turn, STATUS_CONFLICT, "The order is %s; legal steps: %s", enum_order_state.values[order->state],
-                     legal_steps[order->state]);
+                     len > 0 ? legal : "none");
 }
 
 /* The order comes into a state, and its history says so. */
@@ -367,13 +386,37 @@ static status_t get(turn_t *turn, const void *state, const void *request) {
     return status == STATUS_OK ? reply_order(turn, state) : status;
 }
 
-typedef struct steps {
+static status_t transitions(turn_t *turn, const void *state, const void *request) {
+    size_t room = LIST_HEAD_BYTES + order_action_COUNT * (size_t)TRANSITION_BYTES_MAX;
+    order_transitions_t reply = {0};
+    list_writer_t writer;
+    (void)request;
+    status_t status = check_owner(turn, state);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    list_writer_init(&writer, &record_order_transition, turn_alloc(turn, room), room);
+    for (order_action_t action = 0; action < order_action_COUNT; action++) {
+        order_transition_t transition = {0};
+        bool may = (kinds[KIND_order].methods[actions[action].method].roles & turn_roles(turn)) != 0;
+        FIELD_SET(order_transition, &transition, action, action);
+        FIELD_SET(order_transition, &transition, state, actions[action].to);
+        if (may && is_legal(action, state)) {
+            list_writer_add(&writer, &transition);
+        }
+    }
+    status = list_writer_end(&writer, &reply.items);
+    FIELD_SET(order_transitions, &reply, items, reply.items);
+    return status == STATUS_OK ? turn_reply(turn, &reply) : status;
+}
+
+typedef struct history {
     list_writer_t writer;
     status_t status;
-} steps_t;
+} history_t;
 
 static bool add_step(void *context, span_t subkey, span_t value) {
-    steps_t *steps = context;
+    history_t *steps = context;
     order_step_t step;
     (void)subkey;
     steps->status = record_load(&record_order_step, value, &step);
@@ -387,7 +430,7 @@ static status_t history(turn_t *turn, const void *state, const void *request) {
     const order_t *order = state;
     size_t room = LIST_HEAD_BYTES + STEPS_MAX * (size_t)STEP_BYTES_MAX;
     row_key_t from = row_key(STEP, 1), to = row_key(STEP, order->steps + 1);
-    steps_t steps = {.status = STATUS_OK};
+    history_t steps = {.status = STATUS_OK};
     order_history_t reply = {0};
     (void)request;
     status_t status = check_owner(turn, order);
@@ -408,7 +451,7 @@ static status_t pay(turn_t *turn, const void *state, const void *request) {
     const order_t *order = state;
     draft_t draft;
     (void)request;
-    if (order->state != order_state_RESERVED) {
+    if (!is_legal(order_action_pay, order)) {
         return fail_illegal(turn, order);
     }
     draft_open(&draft, order);
@@ -424,7 +467,7 @@ static status_t cancel(turn_t *turn, const void *state, const void *request) {
     if (status != STATUS_OK) {
         return status;
     }
-    if (order->state != order_state_PENDING && order->state != order_state_RESERVED) {
+    if (!is_legal(order_action_cancel, order)) {
         return fail_illegal(turn, order);
     }
     draft_open(&draft, order);
@@ -433,9 +476,9 @@ static status_t cancel(turn_t *turn, const void *state, const void *request) {
 }
 
 static const handler_fn handlers[METHOD_order_COUNT] = {
-    [METHOD_order_create] = create,   [METHOD_order_get] = get,       [METHOD_order_history] = history,
-    [METHOD_order_pay] = pay,         [METHOD_order_cancel] = cancel, [METHOD_order_reserved] = reserved,
-    [METHOD_order_refused] = refused, [METHOD_order_expire] = expire,
+    [METHOD_order_create] = create,           [METHOD_order_get] = get,         [METHOD_order_history] = history,
+    [METHOD_order_transitions] = transitions, [METHOD_order_pay] = pay,         [METHOD_order_cancel] = cancel,
+    [METHOD_order_reserved] = reserved,       [METHOD_order_refused] = refused, [METHOD_order_expire] = expire,
 };
 
 const actor_t actor_order = {.kind = "order",

@@ -12,6 +12,7 @@
 #include "actors/room_members.h"
 #include "actors/turn.h"
 #include "schemas/address.h"
+#include "schemas/list.h"
 
 enum {
     PAGE_DEFAULT = 20,
@@ -358,6 +359,24 @@ static status_t history(turn_t *turn, const void *state, const void *request) {
     return turn_reply(turn, &reply);
 }
 
+static status_t entry(turn_t *turn, const void *state, const void *request) {
+    const room_entry_request_t *asked = request;
+    const room_t *room = state;
+    room_log_page_t page = {0};
+    room_entry_t found;
+    list_t list;
+    status_t status = require_reader(turn, room);
+    if (status == STATUS_OK && asked->seq <= room->seq) {
+        status = room_log_after(turn, asked->seq - 1, asked->seq + 1, 1, &page);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    list_open(&list, &record_room_entry, page.items);
+    return list_next(&list, &found) ? turn_reply(turn, &found)
+                                    : turn_fail(turn, STATUS_NOT_FOUND, "The log ends before");
+}
+
 /* What was missed since `after`. */
 static status_t recover(turn_t *turn, const room_t *room, uint64_t after, room_subscribed_t *reply) {
     room_log_page_t page;
@@ -421,15 +440,11 @@ static status_t unsubscribe(turn_t *turn, const void *state, const void *request
 }
 
 static const handler_fn handlers[METHOD_room_COUNT] = {
-    [METHOD_room_create] = create,
-    [METHOD_room_get] = get,
-    [METHOD_room_join] = join,
-    [METHOD_room_leave] = leave,
-    [METHOD_room_members] = members,
-    [METHOD_room_post] = post,
-    [METHOD_room_history] = history,
-    [METHOD_room_subscribe] = subscribe,
-    [METHOD_room_unsubscribe] = unsubscribe,
+    [METHOD_room_create] = create,       [METHOD_room_get] = get,
+    [METHOD_room_join] = join,           [METHOD_room_leave] = leave,
+    [METHOD_room_members] = members,     [METHOD_room_post] = post,
+    [METHOD_room_history] = history,     [METHOD_room_entry] = entry,
+    [METHOD_room_subscribe] = subscribe, [METHOD_room_unsubscribe] = unsubscribe,
 };
 
 const actor_t actor_room = {.kind = "room",

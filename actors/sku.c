@@ -139,6 +139,7 @@ static status_t stock(turn_t *turn, const void *state, const void *request) {
 typedef struct page {
     span_t rows[PAGE_MAX];
     uint32_t count;
+    bool more;
 } page_t;
 
 static bool take_row(void *context, span_t subkey, span_t value) {
@@ -159,6 +160,7 @@ static status_t read_page(turn_t *turn, const sku_t *sku, const history_request_
     uint64_t first = forward ? after + 1 : before > limit ? before - limit : 1;
     uint64_t stop = !forward ? before : end - first > limit ? first + limit : end;
     row_key_t from = row_key(ENTRY, first), to = row_key(ENTRY, stop);
+    page->more = first < stop && (forward ? stop < end : first > 1);
     return first < stop ? turn_list(turn, row_key_span(&from), row_key_span(&to), take_row, page) : STATUS_OK;
 }
 
@@ -186,6 +188,7 @@ static status_t ledger(turn_t *turn, const void *state, const void *request) {
         status = list_writer_end(&writer, &reply.items);
     }
     FIELD_SET(sku_ledger, &reply, items, reply.items);
+    FIELD_SET(sku_ledger, &reply, more, page.more);
     FIELD_SET(sku_ledger, &reply, last, sku->entries);
     return status == STATUS_OK ? turn_reply(turn, &reply) : status;
 }

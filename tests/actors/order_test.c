@@ -135,6 +135,29 @@ Test(order, an_illegal_step_is_a_conflict_and_names_the_legal_ones) {
     assert_state("o", "PAID");
 }
 
+static const char *transitions(const char *user, uint32_t roles) {
+    return fixture_call(&fixture,
+                        &(call_t){.kind = "order", .key = "o", .method = "transitions", .user = user, .roles = roles});
+}
+
+Test(order, the_next_steps_are_those_that_are_legal_for_who_asks) {
+    static const char both[] = "reply {\"items\":[{\"action\":\"pay\",\"state\":\"PAID\"},"
+                               "{\"action\":\"cancel\",\"state\":\"CANCELLED\"}]}";
+    stock_in("a", 100, "EUR", 10);
+    fixture_call(&fixture, &(call_t){.kind = "order",
+                                     .key = "o",
+                                     .method = "create",
+                                     .user = "mina",
+                                     .roles = ROLE_USER,
+                                     .body = LINES(LINE("a", 1))});
+    cr_assert(fixture_is(transitions("otto", ROLE_USER), ERROR_TEXT("forbidden")));
+    cr_assert_str_eq(transitions("mina", ROLE_USER),
+                     "reply {\"items\":[{\"action\":\"cancel\",\"state\":\"CANCELLED\"}]}");
+    cr_assert_str_eq(transitions("boss", ROLE_USER | ROLE_ADMIN), both);
+    call("order", "o", "pay", PAY);
+    cr_assert_str_eq(transitions("boss", ROLE_USER | ROLE_ADMIN), "reply {\"items\":[]}");
+}
+
 static const char *list(const char *user, uint32_t roles, const char *body) {
     return fixture_list(&fixture, (call_t){.kind = "order", .body = body, .user = user, .roles = roles});
 }

@@ -313,6 +313,14 @@ Test(room, a_new_room_has_its_owner_in_it) {
                                      "1767225600000}\n");
 }
 
+Test(room, one_entry_is_read_by_who_may_read_all) {
+    create(ROOM_PRIVATE);
+    room_assert_has(CALL("mina", "entry", "{\"seq\":1}"), "{\"seq\":1,\"type\":\"created\",\"author\":\"mina\"");
+    cr_assert(fixture_is(CALL("mina", "entry", "{\"seq\":9}"), ERROR_TEXT("not_found")));
+    cr_assert(fixture_is(CALL("mina", "entry", "{\"seq\":9223372036854775807}"), ERROR_TEXT("not_found")));
+    cr_assert(fixture_is(CALL("nobody", "entry", "{\"seq\":1}"), ERROR_TEXT("forbidden")));
+}
+
 Test(room, the_system_makes_rooms_for_others) {
     const char *text =
         CALL(NULL, "create", "{\"name\":\"Tea\",\"kind\":\"group\",\"visibility\":\"private\",\"owner\":\"mina\"}");

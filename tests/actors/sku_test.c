@@ -217,14 +217,15 @@ Test(sku, the_ledger_tells_every_change_and_what_it_led_to) {
                                      .body = "{\"delta\":5,\"reason\":\"came\"}"});
     tell("reserve", "o1", 2);
     tell("commit", "o1", 0);
-    cr_assert_str_eq(call("ledger", "{\"after\":0}"),
-                     "reply {\"items\":["
-                     "{\"seq\":1,\"at\":1767225600000,\"cause\":\"adjusted\",\"reason\":\"came\",\"user\":\"ann\","
-                     "\"on_hand_delta\":5,\"reserved_delta\":0,\"on_hand\":5,\"reserved\":0},"
-                     "{\"seq\":2,\"at\":1767225600000,\"cause\":\"reserved\",\"order\":\"o1\","
-                     "\"on_hand_delta\":0,\"reserved_delta\":2,\"on_hand\":5,\"reserved\":2},"
-                     "{\"seq\":3,\"at\":1767225600000,\"cause\":\"sold\",\"order\":\"o1\","
-                     "\"on_hand_delta\":-2,\"reserved_delta\":-2,\"on_hand\":3,\"reserved\":0}],\"last\":3}");
+    cr_assert_str_eq(
+        call("ledger", "{\"after\":0}"),
+        "reply {\"items\":["
+        "{\"seq\":1,\"at\":1767225600000,\"cause\":\"adjusted\",\"reason\":\"came\",\"user\":\"ann\","
+        "\"on_hand_delta\":5,\"reserved_delta\":0,\"on_hand\":5,\"reserved\":0},"
+        "{\"seq\":2,\"at\":1767225600000,\"cause\":\"reserved\",\"order\":\"o1\","
+        "\"on_hand_delta\":0,\"reserved_delta\":2,\"on_hand\":5,\"reserved\":2},"
+        "{\"seq\":3,\"at\":1767225600000,\"cause\":\"sold\",\"order\":\"o1\","
+        "\"on_hand_delta\":-2,\"reserved_delta\":-2,\"on_hand\":3,\"reserved\":0}],\"more\":false,\"last\":3}");
 }
 
 /* The numbers of the entries of a page, "3 2 1". */

@@ -60,6 +60,14 @@ uint64_t histogram_percentile(const histogram_t *self, double part) {
     return self->max;
 }
 
+uint64_t histogram_up_to(const histogram_t *self, uint64_t us) {
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS && value_of(i) <= us; i++) {
+        seen += self->buckets[i];
+    }
+    return seen;
+}
+
 double histogram_mean(const histogram_t *self) {
     return self->count == 0 ? 0 : (double)self->sum / (double)self->count;
 }

@@ -32,6 +32,8 @@ typedef struct histogram {
 void histogram_record(histogram_t *self, uint64_t us);
 /* The value that this part of all values (0 to 1: 0.99 is p99) does not exceed; 0 if there are none. */
 uint64_t histogram_percentile(const histogram_t *self, double part);
+/* How many values are at most this, within HISTOGRAM_ERROR. */
+uint64_t histogram_up_to(const histogram_t *self, uint64_t us);
 double histogram_mean(const histogram_t *self);
 /* Adds everything that is in other. */
 void histogram_merge(histogram_t *self, const histogram_t *other);

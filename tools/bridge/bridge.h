@@ -23,6 +23,7 @@ typedef struct bridge {
     struct pump *pump;
     struct people *people; /* who are logged in and act through us */
     struct live *live;     /* who stay connected */
+    struct edge *edge;     /* what every request has */
     struct pages *pages;   /* what we say of ourselves */
     uint32_t calls;        /* not yet answered */
     bool draining;

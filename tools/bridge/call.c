@@ -6,11 +6,19 @@
 
 #include "schemas/json.h"
 #include "tools/bridge/body.h"
+#include "tools/bridge/edge.h"
 #include "tools/bridge/people.h"
 #include "tools/bridge/problem.h"
 #include "tools/bridge/pump.h"
 
-enum { HEADER_BYTES = 512, HTTP_CREATED = 201, HTTP_ERRORS = 400, HTTP_UNAUTHORIZED = 401 };
+enum {
+    HEADER_BYTES = 512,
+    HTTP_SWITCHING = 101,
+    HTTP_DONE = 200,
+    HTTP_CREATED = 201,
+    HTTP_ERRORS = 400,
+    HTTP_UNAUTHORIZED = 401
+};
 
 /* The end */
 
@@ -28,20 +36,26 @@ void call_add_header(call_t *self, const char *name, const char *value) {
 }
 
 void call_answer(call_t *self, int status, const char *media, span_t body) {
-    call_add_header(self, "X-Request-Id", self->request_id);
-    if (status >= HTTP_ERRORS || (self->route != NULL && (self->route->flags & UNSTORED) != 0)) {
+    edge_add_headers(self);
+    if (status >= HTTP_ERRORS || self->person != NULL ||
+        (self->route != NULL && (self->route->flags & UNSTORED) != 0)) {
         call_add_header(self, "Cache-Control", "no-store");
     }
     if (media != NULL) {
         call_add_header(self, "Content-Type", media);
     }
+    if (media == NULL || strncmp(media, "text/html", strlen("text/html")) != 0) { /* pages for people have their own */
+        call_add_header(self, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+    }
+    edge_end(self, status, body.len);
     http_reply(self->http, status, body);
     end(self);
 }
 
 http_request_t *call_give(call_t *self) {
     http_request_t *request = self->http;
-    call_add_header(self, "X-Request-Id", self->request_id);
+    edge_add_headers(self);
+    edge_end(self, http_header(request, "Upgrade") != NULL ? HTTP_SWITCHING : HTTP_DONE, 0);
     end(self);
     return request;
 }
@@ -265,10 +279,11 @@ static void take_reply(void *context, const doran_reply_t *reply) {
     }
 }
 
-static void submit(call_t *self, const doran_request_t *request) {
+static void submit(call_t *self, doran_request_t request) {
+    request.trace = self->trace;
     doran_t *client = self->person != NULL ? people_client(self->person) : self->bridge->server;
-    doran_code_t code = self->each != NULL ? doran_send_query(client, request, take_part, take_reply, self)
-                                           : doran_send(client, request, take_reply, self);
+    doran_code_t code = self->each != NULL ? doran_send_query(client, &request, take_part, take_reply, self)
+                                           : doran_send(client, &request, take_reply, self);
     pump_wake(self->bridge->pump);
     if (code != DORAN_OK) {
         take_reply(self, &(doran_reply_t){.code = code, .text = "", .body = (const uint8_t *)"\x80", .body_bytes = 1});
@@ -277,11 +292,11 @@ static void submit(call_t *self, const doran_request_t *request) {
 
 static void send_message(call_t *self, const char *address, const char *method, span_t body) {
     self->each = NULL;
-    submit(self, &(doran_request_t){.address = address,
-                                    .method = method,
-                                    .body = body.ptr,
-                                    .body_bytes = body.len,
-                                    .idempotency_key = self->key});
+    submit(self, (doran_request_t){.address = address,
+                                   .method = method,
+                                   .body = body.ptr,
+                                   .body_bytes = body.len,
+                                   .idempotency_key = self->key});
 }
 
 void call_send(call_t *self, const char *address, const char *method, span_t body, call_done_fn done) {
@@ -296,5 +311,5 @@ void call_send_query(call_t *self, const char *kind, const char *method, span_t 
                      call_done_fn done) {
     self->each = each;
     self->done = done;
-    submit(self, &(doran_request_t){.address = kind, .method = method, .body = body.ptr, .body_bytes = body.len});
+    submit(self, (doran_request_t){.address = kind, .method = method, .body = body.ptr, .body_bytes = body.len});
 }

@@ -14,7 +14,9 @@
 
 #include "schemas/address.h"
 #include "tools/bridge/bridge.h"
+#include "tools/bridge/networks.h"
 #include "tools/bridge/route.h"
+#include "tools/bridge/trace.h"
 
 typedef enum refusal {
 #define REFUSAL(NAME, code, http, title) REFUSE_##NAME,
@@ -42,6 +44,9 @@ struct call {
     struct again *again;
     void *own;                   /* of a route's function, freed with the call ... */
     void (*own_free)(void *own); /* ... by this; NULL: free */
+    uint64_t began_ns;           /* of a clock that never goes back */
+    ip_t client;                 /* who sent it, as far as trusted proxies say so */
+    uint8_t trace[TRACE_BYTES];
     char request_id[REQUEST_ID_BYTES];
 };
 

@@ -208,6 +208,15 @@ const char *http_header(const http_request_t *self, const char *name) {
     return evhttp_find_header(evhttp_request_get_input_headers(self->request), name);
 }
 
+const char *http_last_header(const http_request_t *self, const char *name) {
+    struct evkeyval *header;
+    const char *value = NULL;
+    TAILQ_FOREACH(header, evhttp_request_get_input_headers(self->request), next) {
+        value = strcasecmp(header->key, name) == 0 ? header->value : value;
+    }
+    return value;
+}
+
 span_t http_body(const http_request_t *self) {
     struct evbuffer *body = evhttp_request_get_input_buffer(self->request);
     return span_of(evbuffer_pullup(body, -1), evbuffer_get_length(body));

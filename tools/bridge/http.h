@@ -70,6 +70,8 @@ span_t http_path(const http_request_t *self);
 span_t http_query(const http_request_t *self);
 /* The first header of this name, in whatever case, or NULL. */
 const char *http_header(const http_request_t *self, const char *name);
+/* The last of them: of those that each proxy adds, that of the nearest. */
+const char *http_last_header(const http_request_t *self, const char *name);
 span_t http_body(const http_request_t *self);
 /* Takes the next parameter off the query; name and value are %-decoded, and the caller frees both. False: none is left.
  */

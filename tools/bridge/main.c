@@ -16,8 +16,9 @@
 #include <sodium.h>
 
 #include "broker/files.h"
-#include "tools/bridge/pages.h"
+#include "tools/bridge/edge.h"
 #include "tools/bridge/live.h"
+#include "tools/bridge/pages.h"
 #include "tools/bridge/people.h"
 #include "tools/bridge/pump.h"
 #include "tools/bridge/serve.h"
@@ -242,7 +243,8 @@ static bool start(program_t *self) {
     self->pump = pump_new(bridge);
     bridge->people = people_new(bridge, self->error, sizeof self->error);
     bridge->live = live_new(bridge);
-    return bridge->people != NULL && listen_http(self) && announce(self);
+    bridge->edge = edge_new(bridge, self->error, sizeof self->error);
+    return bridge->people != NULL && bridge->edge != NULL && listen_http(self) && announce(self);
 }
 
 static void stop(program_t *self) {
@@ -255,6 +257,7 @@ static void stop(program_t *self) {
     pump_destroy(&self->pump);
     doran_close(&bridge->server);
     http_destroy(&bridge->http);
+    edge_destroy(&bridge->edge);
     for (size_t i = 0; i < ARRAY_LENGTH(self->signals); i++) {
         if (self->signals[i] != NULL) {
             event_free(self->signals[i]);

@@ -38,6 +38,8 @@ enum route_flags {
     UNSTORED = 1 << 9,      /* no cache keeps the answer */
     GUARDED = 1 << 10,      /* CONDITIONAL where there is something already; else it is created: 201 */
     OPEN_OUTSIDE = 1 << 11, /* no JSON API: not in /openapi.json, no limits */
+    SCARCE = 1 << 20,       /* an address may ask for few of them: guessing passwords, collecting addresses */
+    LOCAL = 1 << 21,        /* who asks from this machine need not show who it is */
 };
 
 typedef struct call call_t;

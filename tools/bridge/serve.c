@@ -5,9 +5,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include <sodium.h>
-
 #include "tools/bridge/body.h"
+#include "tools/bridge/cors.h"
+#include "tools/bridge/edge.h"
 #include "tools/bridge/idempotency_key.h"
 #include "tools/bridge/message.h"
 #include "tools/bridge/people.h"
@@ -16,44 +16,32 @@
 
 const char *const serve_headers[] = {"X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer", NULL};
 
-static void make_id(char id[REQUEST_ID_BYTES]) {
-    uint8_t random[16];
-    randombytes_buf(random, sizeof random);
-    uuid_v8(random, id);
-}
-
-/* Whoever sent an id that can be printed gets it back; else one is made. */
-static void name_request(call_t *call) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-    const char *given = http_header(call->http, "X-Request-Id");
-    size_t len = given != NULL ? strlen(given) : 0;
-    if (len > 0 && len < REQUEST_ID_BYTES && strspn(given, letters) == len) {
-        memcpy(call->request_id, given, len + 1);
-        return;
+/* "GET, HEAD" */
+static void print_methods(uint32_t methods, char *text, size_t bytes) {
+    text[0] = 0;
+    for (http_method_t method = HTTP_GET; method < HTTP_OTHER; method++) {
+        if ((methods >> method & 1) != 0) {
+            size_t len = strlen(text);
+            snprintf(text + len, bytes - len, "%s%s", len > 0 ? ", " : "", http_method_name(method));
+        }
     }
-    make_id(call->request_id);
 }
 
-/* False: refused, and so with the others. */
-static bool find_route(call_t *call) {
-    uint32_t allowed;
-    char text[64] = "";
-    call->route = route_find(http_method(call->http), http_path(call->http), &call->captures, &allowed);
+/* False: there is no route, and the call is answered; `allowed` are the path's. And so with the others. */
+static bool require_route(call_t *call, uint32_t allowed) {
+    char methods[64];
     if (call->route != NULL) {
         return true;
     }
+    print_methods(allowed | 1u << HTTP_OPTIONS, methods, sizeof methods);
     if (allowed == 0) {
         call_refuse(call, REFUSE_NOT_FOUND, NULL);
-        return false;
+    } else if (http_method(call->http) == HTTP_OPTIONS) {
+        cors_answer_options(call, methods);
+    } else {
+        call_add_header(call, "Allow", methods);
+        call_refuse(call, REFUSE_METHOD_NOT_ALLOWED, NULL);
     }
-    for (http_method_t method = HTTP_GET; method < HTTP_OTHER; method++) {
-        if ((allowed >> method & 1) != 0) {
-            size_t len = strlen(text);
-            snprintf(text + len, sizeof text - len, "%s%s", len > 0 ? ", " : "", http_method_name(method));
-        }
-    }
-    call_add_header(call, "Allow", text);
-    call_refuse(call, REFUSE_METHOD_NOT_ALLOWED, NULL);
     return false;
 }
 
@@ -66,24 +54,36 @@ static span_t bearer_token(const char *authorization) {
     return span_text(authorization + scheme + strspn(authorization + scheme, " "));
 }
 
-/* Who asks: whoever says so must show it, wherever he goes. */
-static bool know_person(call_t *call) {
+/* Absent: none was given. */
+static span_t given_token(const call_t *call) {
     const char *authorization = http_header(call->http, "Authorization");
-    const char *why = NULL;
+    return authorization != NULL ? bearer_token(authorization) : (span_t){0};
+}
+
+static void find_person(call_t *call, const char **why) {
+    span_t token = given_token(call);
+    if (call->route != NULL && token.ptr != NULL) {
+        call->person = people_find(call->bridge->people, token, why);
+    }
+}
+
+/* Behind a proxy of this machine all come from it. */
+static access_t access_of(const call_t *call) {
+    bool local = (call->route->flags & LOCAL) != 0 && ip_is_loopback(&call->client) &&
+                 http_header(call->http, "X-Forwarded-For") == NULL;
+    return local ? ACCESS_EVERYBODY : call->route->access;
+}
+
+/* Who asks: whoever says so must show it, wherever he goes. */
+static bool require_person(call_t *call, const char *why) {
     char detail[64];
-    if (authorization == NULL && call->route->access == ACCESS_EVERYBODY) {
+    bool said = http_header(call->http, "Authorization") != NULL;
+    if (call->person != NULL || (!said && access_of(call) == ACCESS_EVERYBODY)) {
         return true;
     }
-    span_t token = authorization != NULL ? bearer_token(authorization) : (span_t){0};
-    if (token.ptr == NULL) {
+    if (given_token(call).ptr == NULL) {
         call_refuse(call, REFUSE_UNAUTHENTICATED, NULL);
-        return false;
-    }
-    call->person = people_find(call->bridge->people, token, &why);
-    if (call->person != NULL) {
-        return true;
-    }
-    if (why == NULL) {
+    } else if (why == NULL) {
         call_refuse(call, REFUSE_BUSY, NULL);
     } else {
         snprintf(detail, sizeof detail, "The access token is not good: %s", why);
@@ -237,12 +237,13 @@ static void ask_role(call_t *call) {
 void serve_refusal(void *context, int status, const char *why, struct evbuffer *answer) {
     refusal_t refusal = 0;
     char id[REQUEST_ID_BYTES];
-    (void)context;
+    const bridge_t *bridge = context;
     while (problem_status(refusal) != status) {
         refusal++;
         CHECK(refusal < REFUSAL_COUNT, "nothing is refused with %d", status);
     }
-    make_id(id);
+    edge_make_id(id);
+    edge_note_refusal(bridge->edge, status, why, id);
     char *text = problem_print(problem_of_refusal(refusal, why), NULL, id);
     evbuffer_add_printf(answer,
                         "X-Request-Id: %s\r\nCache-Control: no-store\r\nContent-Type: application/problem+json\r\n"
@@ -253,15 +254,19 @@ void serve_refusal(void *context, int status, const char *why, struct evbuffer *
 
 void serve_request(void *context, http_request_t *request) {
     call_t *call = calloc(1, sizeof *call);
+    const char *why = NULL;
+    uint32_t allowed;
     CHECK(call != NULL, "out of memory");
     call->bridge = context;
     call->bridge->calls++;
     call->http = request;
-    name_request(call);
-    if (!find_route(call) || !know_person(call)) {
+    edge_begin(call);
+    call->route = route_find(http_method(request), http_path(request), &call->captures, &allowed);
+    find_person(call, &why);
+    if (!edge_admit(call) || !require_route(call, allowed) || !require_person(call, why)) {
         return;
     }
-    if (call->route->access == ACCESS_ADMIN && call->route->run != NULL) {
+    if (call->route->run != NULL && access_of(call) == ACCESS_ADMIN) {
         ask_role(call);
     } else {
         go_on(call);

@@ -30,7 +30,6 @@ enum {
 #define TTL_MS UINT64_C(86400000) /* if none is named */
 #define AS_TTL_MS UINT64_C(3600000)
 #define TOKEN_PURPOSE "session token"
-#define SESSION_PREFIX_BYTES 8 /* of the user's row; what stands before the key */
 
 static span_t no_tag(void) {
     return span_text("");
@@ -42,9 +41,8 @@ static status_t ask_user(turn_t *turn, span_t user, session_vouch_t vouch) {
     if (!address_key_valid(user)) {
         return turn_fail(turn, STATUS_INVALID, "That is no user's address");
     }
-    if (turn_key(turn).len > SUBKEY_BYTES_MAX - SESSION_PREFIX_BYTES) {
-        return turn_fail(turn, STATUS_INVALID, "The key of a session has %d bytes at most",
-                         SUBKEY_BYTES_MAX - SESSION_PREFIX_BYTES);
+    if (turn_key(turn).len > SESSION_KEY_BYTES_MAX) {
+        return turn_fail(turn, STATUS_INVALID, "The key of a session has %d bytes at most", SESSION_KEY_BYTES_MAX);
     }
     FIELD_SET(session_vouch, &vouch, user, user);
     FIELD_SET(session_vouch, &vouch, session, turn_key(turn));

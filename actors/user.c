@@ -19,8 +19,12 @@
  * after ANSWER_MS the change is given up, and a release goes behind the claim. An answer that comes later still changes
  * nothing, and the address is given back.
  *
- * The rows `session/KEY` are the login sessions that may be: those that it vouched for and that have not ended.
+ * The rows `session/KEY` are the login sessions that may be: those that it vouched for and that have not ended. A row
+ * says since when, and behind that on which device.
  */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "actors/email_key.h"
 #include "actors/kind.h"
 #include "actors/turn.h"
@@ -31,6 +35,9 @@
 enum {
     SESSIONS_MAX = 50, /* of one user; the oldest ends for one more */
     TIME_BYTES = 8,
+    SINCE_DIGITS = 16,
+    SESSIONS_PAGE = 20,                                                        /* if nothing else is asked for */
+    SESSION_BYTES_MAX = SESSION_KEY_BYTES_MAX + SESSION_DEVICE_BYTES_MAX + 60, /* in a list */
     ANSWER_MS = 60000, /* a claim without an answer by then is given up */
 };
 static_assert((int)SESSIONS_MAX < (int)TURN_SENDS_MAX, "a turn can end them all");
@@ -39,6 +46,7 @@ static_assert((int)SESSIONS_MAX < (int)TURN_SENDS_MAX, "a turn can end them all"
 #define CLAIM "claim"
 #define SESSION "session/"
 #define SESSION_AFTER "session0" /* behind all of them */
+static_assert(sizeof SESSION - 1 + SESSION_KEY_BYTES_MAX == SUBKEY_BYTES_MAX, "every session has its row");
 
 /* The account and its e-mail */
 
@@ -505,30 +513,44 @@ static status_t give_up(turn_t *turn, const void *state, const void *request) {
 
 /* Login sessions */
 
+typedef struct place {
+    span_t text; /* since when, in hexadecimal digits, then the key: in this order they are listed */
+    span_t key;  /* the end of it */
+    span_t device;
+    uint64_t since_ms;
+} place_t;
+
 typedef struct sessions {
     turn_t *turn;
-    span_t keys[SESSIONS_MAX];
-    uint32_t count, oldest;
-    uint64_t oldest_ms;
+    place_t places[SESSIONS_MAX];
+    uint32_t count;
 } sessions_t;
 
 static bool add_session(void *context, span_t subkey, span_t value) {
     sessions_t *self = context;
-    size_t bytes = subkey.len - strlen(SESSION);
-    uint8_t *key = turn_alloc(self->turn, bytes);
-    memcpy(key, subkey.ptr + strlen(SESSION), bytes);
+    size_t key = subkey.len - strlen(SESSION), device = value.len - TIME_BYTES;
+    char *text = turn_alloc(self->turn, SINCE_DIGITS + 1 + key + device);
     uint64_t since_ms = little_endian_get_u64(value.ptr);
-    if (self->count == 0 || since_ms < self->oldest_ms) {
-        self->oldest = self->count;
-        self->oldest_ms = since_ms;
-    }
-    self->keys[self->count++] = span_of(key, bytes);
+    snprintf(text, SINCE_DIGITS + 1, "%0*llx", SINCE_DIGITS, (unsigned long long)since_ms);
+    memcpy(text + SINCE_DIGITS, subkey.ptr + strlen(SESSION), key);
+    memcpy(text + SINCE_DIGITS + key, value.ptr + TIME_BYTES, device);
+    self->places[self->count++] = (place_t){.text = span_of(text, SINCE_DIGITS + key),
+                                            .key = span_of(text + SINCE_DIGITS, key),
+                                            .device = span_of(text + SINCE_DIGITS + key, device),
+                                            .since_ms = since_ms};
     return self->count < SESSIONS_MAX;
 }
 
+static int compare_places(const void *a, const void *b) {
+    return span_compare(((const place_t *)a)->text, ((const place_t *)b)->text);
+}
+
+/* The oldest first. */
 static status_t list_sessions(turn_t *turn, sessions_t *sessions) {
     *sessions = (sessions_t){.turn = turn};
-    return turn_list(turn, span_text(SESSION), span_text(SESSION_AFTER), add_session, sessions);
+    status_t status = turn_list(turn, span_text(SESSION), span_text(SESSION_AFTER), add_session, sessions);
+    qsort(sessions->places, sessions->count, sizeof sessions->places[0], compare_places);
+    return status;
 }
 
 /* CHECKs that it is no longer than the session lets it be. */
@@ -551,7 +573,7 @@ static status_t end_sessions(turn_t *turn) {
     sessions_t sessions;
     status_t status = list_sessions(turn, &sessions);
     for (uint32_t i = 0; status == STATUS_OK && i < sessions.count; i++) {
-        status = end_session(turn, sessions.keys[i]);
+        status = end_session(turn, sessions.places[i].key);
     }
     return status == STATUS_OK ? turn_end_handles(turn) : status;
 }
@@ -562,14 +584,22 @@ static status_t tell_sessions(turn_t *turn, uint32_t role) {
     FIELD_SET(session_role, &changed, role, role);
     status_t status = list_sessions(turn, &sessions);
     for (uint32_t i = 0; status == STATUS_OK && i < sessions.count; i++) {
-        status = turn_send(turn, &kinds[KIND_session], sessions.keys[i], METHOD_session_role_changed, &changed);
+        status = turn_send(turn, &kinds[KIND_session], sessions.places[i].key, METHOD_session_role_changed, &changed);
     }
     return status == STATUS_OK ? turn_end_handles(turn) : status;
 }
 
-static status_t remember_session(turn_t *turn, span_t key) {
-    uint8_t since[TIME_BYTES];
-    span_t row = session_row(turn, key), there;
+static span_t session_value(turn_t *turn, span_t device) {
+    uint8_t *value = turn_alloc(turn, TIME_BYTES + device.len);
+    little_endian_put_u64(value, turn_now(turn));
+    if (device.len > 0) {
+        memcpy(value + TIME_BYTES, device.ptr, device.len);
+    }
+    return span_of(value, TIME_BYTES + device.len);
+}
+
+static status_t remember_session(turn_t *turn, const session_vouch_t *vouched) {
+    span_t row = session_row(turn, vouched->session), there;
     sessions_t sessions;
     status_t status = turn_get(turn, row, &there);
     if (status != STATUS_OK || there.ptr != NULL) {
@@ -577,10 +607,10 @@ static status_t remember_session(turn_t *turn, span_t key) {
     }
     status = list_sessions(turn, &sessions);
     if (status == STATUS_OK && sessions.count == SESSIONS_MAX) {
-        status = end_session(turn, sessions.keys[sessions.oldest]);
+        status = end_session(turn, sessions.places[0].key);
     }
-    little_endian_put_u64(since, turn_now(turn));
-    return status == STATUS_OK ? turn_put(turn, row, span_of(since, sizeof since)) : status;
+    span_t device = FIELD_OR(session_vouch, vouched, device, span_text(""));
+    return status == STATUS_OK ? turn_put(turn, row, session_value(turn, device)) : status;
 }
 
 static status_t vouch(turn_t *turn, const void *state, const void *request) {
@@ -590,7 +620,7 @@ static status_t vouch(turn_t *turn, const void *state, const void *request) {
         FIELD_SET(session_vouch, &answer, known, user != NULL);
         return turn_send(turn, &kinds[KIND_session], answer.session, METHOD_session_denied, &answer);
     }
-    status_t status = remember_session(turn, answer.session);
+    status_t status = remember_session(turn, &answer);
     FIELD_SET(session_vouch, &answer, role, FIELD_OR(user, user, role, person_role_USER));
     return status == STATUS_OK ? turn_send(turn, &kinds[KIND_session], answer.session, METHOD_session_vouched, &answer)
                                : status;
@@ -600,6 +630,61 @@ static status_t session_ended(turn_t *turn, const void *state, const void *reque
     const user_session_ended_t *ended = request;
     (void)state;
     return turn_del(turn, session_row(turn, ended->session));
+}
+
+static void add_item(list_writer_t *writer, const place_t *place) {
+    user_session_t session = {0};
+    FIELD_SET(user_session, &session, id, place->key);
+    FIELD_SET(user_session, &session, created_at, place->since_ms);
+    if (place->device.len > 0) {
+        FIELD_SET(user_session, &session, device, place->device);
+    }
+    list_writer_add(writer, &session);
+}
+
+static status_t make_page(turn_t *turn, const sessions_t *sessions, const user_sessions_request_t *asked,
+                          user_sessions_t *page) {
+    span_t after = FIELD_OR(user_sessions_request, asked, after, span_text(""));
+    uint64_t limit = FIELD_OR(user_sessions_request, asked, limit, SESSIONS_PAGE);
+    size_t room = LIST_HEAD_BYTES + sessions->count * SESSION_BYTES_MAX;
+    list_writer_t writer;
+    uint32_t i = 0;
+    list_writer_init(&writer, &record_user_session, turn_alloc(turn, room), room);
+    while (i < sessions->count && span_compare(sessions->places[i].text, after) <= 0) {
+        i++;
+    }
+    for (; i < sessions->count && writer.count < limit; i++) {
+        add_item(&writer, &sessions->places[i]);
+    }
+    if (i < sessions->count) {
+        FIELD_SET(user_sessions, page, next, sessions->places[i - 1].text);
+    }
+    page->present |= FIELD_BIT(user_sessions, items);
+    return list_writer_end(&writer, &page->items);
+}
+
+static status_t show_sessions(turn_t *turn, const void *state, const void *request) {
+    sessions_t sessions;
+    user_sessions_t page = {0};
+    (void)state;
+    if (!is_own_or_admin(turn)) {
+        return turn_fail(turn, STATUS_FORBIDDEN, "They are another user's");
+    }
+    status_t status = list_sessions(turn, &sessions);
+    if (status == STATUS_OK) {
+        status = make_page(turn, &sessions, request, &page);
+    }
+    return status == STATUS_OK ? turn_reply(turn, &page) : status;
+}
+
+static status_t log_out(turn_t *turn, const void *state, const void *request) {
+    (void)state;
+    (void)request;
+    if (!is_own_or_admin(turn)) {
+        return turn_fail(turn, STATUS_FORBIDDEN, "They are another user's");
+    }
+    status_t status = end_sessions(turn);
+    return status == STATUS_OK ? turn_reply(turn, &(empty_t){.present = 0}) : status;
 }
 
 /* What operators and admins set */
@@ -635,6 +720,8 @@ static const handler_fn handlers[METHOD_user_COUNT] = {
     [METHOD_user_replace] = replace,
     [METHOD_user_set_status] = set_status,
     [METHOD_user_set_role] = set_role,
+    [METHOD_user_sessions] = show_sessions,
+    [METHOD_user_end_sessions] = log_out,
     [METHOD_user_hashed] = hashed,
     [METHOD_user_not_hashed] = not_hashed,
     [METHOD_user_secured] = secured,

@@ -68,6 +68,11 @@ enum {
     PASSWORD_BYTES_MAX = 4 * PASSWORD_CHARACTERS_MAX,
     PHC_BYTES_MAX = 127,
 
+    /* Login sessions. Their user has them in subkeys, with something before the key. */
+    SESSION_KEY_BYTES_MAX = SUBKEY_BYTES_MAX - 8,
+    SESSION_DEVICE_BYTES_MAX = 200,
+    SESSIONS_PAGE_MAX = 100, /* in one answer */
+
     /* Rooms. Subkeys of rooms and inboxes have room for what stands before the key. */
     ROOM_MEMBERS_MAX = 10000,
     ROOM_DIRECT_MEMBERS_MAX = 2,

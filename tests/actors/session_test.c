@@ -318,7 +318,48 @@ Test(session, for_one_more_than_a_user_may_have_the_oldest_ends) {
     assert_is(open_token("s40", tokens[SESSIONS]), "reply");
 }
 
+Test(session, another_user_neither_sees_nor_ends_them) {
+    char token[TOKEN_BYTES];
+    log_in("s1", token);
+    assert_is(CALL(.key = "u1", .method = "sessions", .user = "u2"), ERROR_TEXT("forbidden"));
+    assert_is(CALL(.key = "u1", .method = "end_sessions", .user = "u2"), ERROR_TEXT("forbidden"));
+    assert_is(open_token("s1", token), "reply");
+}
+
+Test(session, a_user_ends_them_all_at_once) {
+    char first[TOKEN_BYTES], second[TOKEN_BYTES];
+    log_in("s1", first);
+    log_in("s2", second);
+    fixture_restart_as(&fixture, 2);
+    assert_is(CALL(.key = "u1", .method = "end_sessions", .user = "u1"), "reply {}");
+    assert_has(fixture.events, "end user/u1\n");
+    assert_has(fixture.events, "end session/s1\n");
+    assert_has(fixture.events, "end session/s2\n");
+    assert_is(open_token("s1", first), UNAUTHENTICATED);
+    assert_is(open_token("s2", second), UNAUTHENTICATED);
+    assert_is(USER("sessions", NULL), "reply {\"items\":[]}");
+    log_in("s3", first);
+    assert_is(open_token("s3", first), "reply");
+}
+
 /* What they are for. */
+
+Test(session, its_user_lists_them_page_by_page) {
+    char token[TOKEN_BYTES];
+    read_token(SESSION("s1", "create", "{\"user\":\"u1\",\"device\":\"A phone\"}"), token);
+    fixture.unix_ms += 1000;
+    log_in("r2", token);
+    log_in("s3", token);
+    SESSION("s3", "end", NULL);
+    cr_assert_str_eq(CALL(.key = "u1", .method = "sessions", .user = "u1"),
+                     "reply {\"items\":[{\"id\":\"s1\",\"created_at\":1767225600000,\"device\":\"A phone\"},"
+                     "{\"id\":\"r2\",\"created_at\":1767225601000}]}");
+    cr_assert_str_eq(USER("sessions", "{\"limit\":1}"),
+                     "reply {\"items\":[{\"id\":\"s1\",\"created_at\":1767225600000,\"device\":\"A phone\"}],"
+                     "\"next\":\"0000019b76daa800s1\"}");
+    cr_assert_str_eq(USER("sessions", "{\"limit\":1,\"after\":\"0000019b76daa800s1\"}"),
+                     "reply {\"items\":[{\"id\":\"r2\",\"created_at\":1767225601000}]}");
+}
 
 Test(session, a_token_gives_a_handle_each_time) {
     char token[TOKEN_BYTES], first[512];

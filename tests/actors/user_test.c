@@ -599,7 +599,8 @@ static const char *call_for(const char *user, uint32_t roles, const char *method
 
 Test(user, another_user_sees_id_name_and_picture_and_changes_nothing) {
     CALL("create", "{\"email\":\"mina@example.org\",\"name\":\"Mina\",\"picture\":\"p\",\"info\":\"i\"}");
-    cr_assert_str_eq(call_for("u2", 0, "get", NULL), "reply {\"id\":\"u1\",\"version\":1,\"name\":\"Mina\",\"picture\":\"p\"}");
+    cr_assert_str_eq(call_for("u2", 0, "get", NULL),
+                     "reply {\"id\":\"u1\",\"version\":1,\"name\":\"Mina\",\"picture\":\"p\"}");
     cr_assert(fixture_is(call_for("u2", 0, "update", "{\"name\":\"X\"}"), ERROR_TEXT("forbidden")));
     cr_assert(fixture_is(call_for("u2", 0, "update", "{\"email\":\"x@example.org\"}"), ERROR_TEXT("forbidden")));
     assert_has("\"version\":1,");

@@ -15,6 +15,7 @@ enum {
 /* What handlers and functions of routes say of their own accord. */
 static const status_t said[ROUTE_COUNT][SAID_MAX] = {
     [ROUTE_login] = {STATUS_FORBIDDEN},
+    [ROUTE_end_session] = {STATUS_FORBIDDEN, STATUS_NOT_FOUND},
     [ROUTE_create_user] = {STATUS_CONFLICT},
     [ROUTE_change_user] = {STATUS_CONFLICT, STATUS_FORBIDDEN},
     [ROUTE_replace_user] = {STATUS_CONFLICT, STATUS_FORBIDDEN},

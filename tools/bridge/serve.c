@@ -173,8 +173,9 @@ static bool take_query(call_t *call) {
     call->json = body_parse_query(http_query(call->http), error, sizeof error);
     if (call->json == NULL) {
         call_refuse(call, REFUSE_MALFORMED, error);
+        return false;
     }
-    return call->json != NULL;
+    return true;
 }
 
 /* No body is an empty object. */

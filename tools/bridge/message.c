@@ -180,12 +180,9 @@ static void refuse_problems(call_t *call, const problems_t *problems) {
     call_pass_error(call, &reply);
 }
 
-bool message_read(call_t *call, const record_t *record, void *out) {
+/* False: refused. */
+static bool read_made(call_t *call, const record_t *record, span_t made, void *out) {
     problems_t problems = {0};
-    span_t made = make(call, record);
-    if (made.ptr == NULL) {
-        return false;
-    }
     if (tape_read_whole(call->bridge->tape, made) != STATUS_OK) {
         call_refuse(call, REFUSE_TOO_LARGE, "The body has too many values");
         return false;
@@ -197,6 +194,11 @@ bool message_read(call_t *call, const record_t *record, void *out) {
     return true;
 }
 
+bool message_read(call_t *call, const record_t *record, void *out) {
+    span_t made = make(call, record);
+    return made.ptr != NULL && read_made(call, record, made, out);
+}
+
 static void answer(call_t *call, const doran_reply_t *reply) {
     if (has(call, LISTED)) {
         listing_answer(call, method_of(call)->reply, reply);
@@ -205,14 +207,22 @@ static void answer(call_t *call, const doran_reply_t *reply) {
     }
 }
 
+/* Is it what the row asks for, where that is less than the method takes? */
+static bool suits(call_t *call, span_t made) {
+    uint64_t out[32];
+    const record_t *body = call->route->body;
+    CHECK(body == NULL || body->struct_bytes <= sizeof out, "%s has %u bytes", body->name, body->struct_bytes);
+    return body == NULL || read_made(call, body, made, out);
+}
+
 void message_run(call_t *call) {
     const method_t *method = method_of(call);
     char address[SUBJECT_BYTES_MAX + 1];
     if (!find_address(call, address)) {
         return;
     }
-    span_t message = make(call, method->request);
-    if (message.ptr != NULL) {
+    span_t message = make(call, route_request(call->route));
+    if (message.ptr != NULL && suits(call, message)) {
         call_send(call, address, method->name, message, answer);
     }
 }

@@ -7,7 +7,7 @@
 
 #define BASE "/api/v1/"
 
-enum { TEXT_BYTES = 512, PAGE_MAX = 100, PAGE = 20 };
+enum { TEXT_BYTES = 512, PAGE_MAX = 100, PAGE = 20, HTTP_CREATED = 201 };
 
 typedef struct document {
     json_t *root, *paths, *schemas, *responses; /* root owns the others */
@@ -201,12 +201,12 @@ static json_t *reply_schema(document_t *self, const route_t *route) {
     return has(route, LISTED) ? page_schema(self, reply) : record_schema(self, reply);
 }
 
-static json_t *success(document_t *self, const route_t *route) {
+static json_t *success(document_t *self, const route_t *route, int status) {
     json_t *response = new_response(route->text);
     if (has(route, TAGGED)) {
         add_header(response, "ETag");
     }
-    if (has(route, CREATES | ACCEPTS | GUARDED)) {
+    if (has(route, CREATES | ACCEPTS) || status == HTTP_CREATED) {
         add_header(response, "Location");
     }
     if (has(route, LISTED)) {
@@ -224,9 +224,9 @@ static json_t *success(document_t *self, const route_t *route) {
 static json_t *responses_of(document_t *self, const route_t *route) {
     route_error_t errors[ROUTE_ERRORS_MAX];
     json_t *responses = made(json_object());
-    set_status(responses, route_status(route), success(self, route));
+    set_status(responses, route_status(route), success(self, route, route_status(route)));
     if (has(route, GUARDED)) {
-        set_status(responses, 201, success(self, route));
+        set_status(responses, HTTP_CREATED, success(self, route, HTTP_CREATED));
     }
     if (route->method == HTTP_GET && has(route, TAGGED)) {
         json_t *unchanged = new_response("It is still of the version that If-None-Match names");

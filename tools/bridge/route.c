@@ -171,7 +171,7 @@ int route_status(const route_t *self) {
 }
 
 const record_t *route_request(const route_t *self) {
-    return self->kind != NULL ? method_of(self)->request : self->body;
+    return self->kind != NULL && self->body == NULL ? method_of(self)->request : self->body;
 }
 
 const record_t *route_reply(const route_t *self) {

@@ -56,7 +56,7 @@ struct route {
     const char *key; /* of the actor: "" to create one; "{id}", a part of the path; "{caller}", who asks;
                         "{login}", the login session; or fixed */
     void (*run)(call_t *call);
-    const record_t *body;  /* of a function's own; NULL: none */
+    const record_t *body;  /* of a function's own, or less than the method takes; NULL: none, or what it takes */
     const record_t *reply; /* the same; or what `show` makes of the method's; of LISTED one item. NULL: none */
     const char *text;
     /* One line of JSON, malloc'd, of the record at `at` of the bridge's tape; NULL: it is shown as it is, without its

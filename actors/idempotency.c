@@ -9,6 +9,8 @@
 
 #include "actors/cell.h"
 #include "actors/store_key.h"
+#include "schemas/envelope.h"
+#include "schemas/tape.h"
 #include "storage/little_endian.h"
 
 enum { /* of a row's body */
@@ -46,17 +48,34 @@ void idempotency_destroy(idempotency_t **self_p) {
     *self_p = NULL;
 }
 
-/* Method, NUL, body: a keyed hash, since bodies have passwords in them. */
+/* A map with * for what is secret: of a password nothing is kept that could be tried against guesses faster than its
+   own hash. So it may differ between two requests that are taken for one. */
+static void hash_body(crypto_generichash_state *state, const record_t *record, span_t body) {
+    token_t tokens[TAPE_TOP_TOKENS];
+    tape_t tape = {.tokens = tokens, .capacity = TAPE_TOP_TOKENS};
+    size_t consumed;
+    if (tape_read_top(&tape, body, &consumed) != STATUS_OK || tokens[0].type != TOKEN_MAP) {
+        crypto_generichash_update(state, body.ptr, body.len); /* the turn will refuse it */
+        return;
+    }
+    for (uint32_t key = 1; key < tape.count; key = tokens[key + 1].next) {
+        bool shown = record_printable(record, token_span(&tokens[key])) != NULL;
+        span_t name = tape_raw(&tape, key), value = shown ? tape_raw(&tape, key + 1) : span_text("*");
+        crypto_generichash_update(state, name.ptr, name.len);
+        crypto_generichash_update(state, value.ptr, value.len);
+    }
+}
+
+/* Purpose, method, body. */
 static void hash_asked(idempotency_t *self, const request_t *request) {
     static const char purpose[] = "idempotency";
     const char *method = request->method->name;
     crypto_generichash_state state;
-    CHECK(crypto_generichash_init(&state, self->hash_key, KEYED_HASH_BYTES, sizeof self->asked) == 0 &&
-              crypto_generichash_update(&state, (const uint8_t *)purpose, sizeof purpose) == 0 &&
-              crypto_generichash_update(&state, (const uint8_t *)method, strlen(method) + 1) == 0 &&
-              crypto_generichash_update(&state, request->body.ptr, request->body.len) == 0 &&
-              crypto_generichash_final(&state, self->asked, sizeof self->asked) == 0,
-          "%zu bytes", request->body.len);
+    crypto_generichash_init(&state, self->hash_key, KEYED_HASH_BYTES, sizeof self->asked);
+    crypto_generichash_update(&state, (const uint8_t *)purpose, sizeof purpose);
+    crypto_generichash_update(&state, (const uint8_t *)method, strlen(method) + 1);
+    hash_body(&state, request->method->request, request->body);
+    crypto_generichash_final(&state, self->asked, sizeof self->asked);
 }
 
 /* Rows */
@@ -134,11 +153,16 @@ status_t idempotency_settle(idempotency_t *self, writer_t *writer, const request
     CHECK(hold->expires_ms > 0 && answer->type != 0, "type %u", answer->type);
     key_of(&key, request, hold->idempotency);
     status_t status = read_row(self, &key, &row);
-    if (status == STATUS_OK && row.expires_ms == hold->expires_ms && row.answer.type == 0) {
+    if (status != STATUS_OK || row.expires_ms != hold->expires_ms || row.answer.type != 0) {
+        return status;
+    }
+    if (answer->type == ENVELOPE_ERROR) {
+        writer_delete(writer, store_key_span(&key));
+    } else {
         row.answer = *answer;
         write_row(self, writer, &key, &row);
     }
-    return status;
+    return STATUS_OK;
 }
 
 /* The sweep */

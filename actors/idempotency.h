@@ -7,7 +7,7 @@
  *   p 'k' kind NUL key NUL hash (request->idempotency)  →  a cell whose body is (little endian)
  *
  *   +0  u64 when it expires, ms since 1970: from then on it is as if it were not there
- *   +8  keyed hash of method and body (16 bytes): what is asked again must be the same
+ *   +8  keyed hash of method and body, but for secrets (16 bytes): what is asked again must be the same
  *   +24 the answer, as in answers.h; or "pending": the turn held, and a later one will put the answer there
  *
  * A request of a session has a row in answers.h, too, since the two end at different times: the session's when its
@@ -52,7 +52,7 @@ MUST_USE status_t idempotency_check(idempotency_t *self, const request_t *reques
 void idempotency_keep(idempotency_t *self, writer_t *writer, const request_t *request, uint64_t expires_ms,
                       const answer_t *answer);
 /* Puts the answer, which is not pending, in the place of the pending one that the actor of this request promised to the
-   idempotency key of `hold`: one record. If that has expired and is gone, or its key was used anew, nothing happens.
+   idempotency key of `hold`; of an error nothing is left: one record. If that has expired and is gone, or its key was used anew, nothing happens.
    May be rolled back. INTERNAL: the row is damaged or cannot be read; nothing was written. */
 MUST_USE status_t idempotency_settle(idempotency_t *self, writer_t *writer, const request_t *request,
                                      const hold_t *hold, const answer_t *answer);

@@ -244,6 +244,35 @@ Test(idempotency, a_body_is_not_to_be_found_in_its_row) {
     assert_is(1, "a secret of sixteen", IDEMPOTENCY_MISMATCH); /* who has not this folder's key, cannot try bodies */
 }
 
+Test(idempotency, a_password_is_not_hashed_into_its_row) {
+    static const uint8_t mina[] = "\x82\xa4name\xa4Mina\xa8password\xa8"
+                                  "12345678",
+                         other[] = "\x82\xa4name\xa4Mina\xa8password\xa8"
+                                   "87654321";
+    static const uint8_t mini[] = "\x82\xa4name\xa4Mini\xa8password\xa8"
+                                  "12345678";
+    request_t request = request_of(1, "");
+    answer_t reply = reply_of("first");
+    request.method = &kinds[KIND_user].methods[METHOD_user_create];
+    request.body = span_of(mina, sizeof mina - 1);
+    keep(&request, &reply);
+    request.body = span_of(mini, sizeof mini - 1);
+    cr_assert_eq(check(&request), IDEMPOTENCY_MISMATCH);
+    request.body = span_of(other, sizeof other - 1);
+    cr_assert_eq(check(&request), IDEMPOTENCY_KEPT, "the row does not tell them apart");
+}
+
+Test(idempotency, of_an_error_that_came_later_nothing_is_left) {
+    request_t request = request_of(1, "a");
+    hold_t promise = hold_of(1, END_MS);
+    answer_t error = {.type = ENVELOPE_ERROR, .body = span_text("no")};
+    hold(1, "a");
+    cr_assert_eq(idempotency_settle(idempotency, &fixture.writer, &request, &promise, &error), STATUS_OK);
+    assert_is(1, "a", IDEMPOTENCY_NEW);
+    restart();
+    cr_assert_eq(rows(), 0);
+}
+
 /* What happens. */
 
 Test(idempotency, the_first_answer_is_given_again_byte_for_byte) {

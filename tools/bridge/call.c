@@ -17,7 +17,8 @@ enum {
     HTTP_DONE = 200,
     HTTP_CREATED = 201,
     HTTP_ERRORS = 400,
-    HTTP_UNAUTHORIZED = 401
+    HTTP_UNAUTHORIZED = 401,
+    HTTP_UNAVAILABLE = 503,
 };
 
 /* The end */
@@ -72,7 +73,17 @@ static void answer_problem(call_t *self, int status, json_t *problem) {
     free(text);
 }
 
+/* 0: nobody said after what time; a second is soon enough, and late enough. */
+static void add_retry_after(call_t *self, uint32_t ms) {
+    char seconds[HEADER_BYTES];
+    snprintf(seconds, sizeof seconds, "%u", ms > 0 ? (ms + 999) / 1000 : 1);
+    call_add_header(self, "Retry-After", seconds);
+}
+
 void call_refuse(call_t *self, refusal_t refusal, const char *detail) {
+    if (problem_status(refusal) == HTTP_UNAVAILABLE) {
+        add_retry_after(self, 0);
+    }
     answer_problem(self, problem_status(refusal), problem_of_refusal(refusal, detail));
 }
 
@@ -84,12 +95,11 @@ void call_refuse_field(call_t *self, const char *pointer, const char *code, cons
 }
 
 void call_pass_error(call_t *self, const doran_reply_t *reply) {
-    if (reply->retry_after_ms > 0) {
-        char seconds[HEADER_BYTES];
-        snprintf(seconds, sizeof seconds, "%u", (reply->retry_after_ms + 999) / 1000);
-        call_add_header(self, "Retry-After", seconds);
+    int status = status_http((status_t)reply->code);
+    if (reply->retry_after_ms > 0 || status == HTTP_UNAVAILABLE) {
+        add_retry_after(self, reply->retry_after_ms);
     }
-    answer_problem(self, status_http((status_t)reply->code), problem_of_reply(self->bridge->tape, reply));
+    answer_problem(self, status, problem_of_reply(self->bridge->tape, reply));
 }
 
 /* Records */

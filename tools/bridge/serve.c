@@ -248,8 +248,8 @@ void serve_refusal(void *context, int status, const char *why, struct evbuffer *
     char *text = problem_print(problem_of_refusal(refusal, why), NULL, id);
     evbuffer_add_printf(answer,
                         "X-Request-Id: %s\r\nCache-Control: no-store\r\nContent-Type: application/problem+json\r\n"
-                        "Content-Length: %zu\r\n\r\n%s",
-                        id, strlen(text), text);
+                        "%sContent-Length: %zu\r\n\r\n%s",
+                        id, refusal == REFUSE_BUSY ? "Retry-After: 1\r\n" : "", strlen(text), text);
     free(text);
 }
 

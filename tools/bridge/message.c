@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include <sodium.h>
+
 #include "tools/bridge/body.h"
 #include "tools/bridge/listing.h"
 #include "tools/bridge/people.h"
@@ -224,5 +226,6 @@ void message_run(call_t *call) {
     span_t message = make(call, route_request(call->route));
     if (message.ptr != NULL && suits(call, message)) {
         call_send(call, address, method->name, message, answer);
+        sodium_memzero((void *)(uintptr_t)message.ptr, message.len); /* it may have said a password */
     }
 }

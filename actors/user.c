@@ -8,8 +8,8 @@
  * What is to be done travels with the claim and comes back with its answer, so an account that is not made yet is not
  * there at all. With a password it travels to a work first, and the hash goes on from there:
  *
- *   create {password} ──work──► hashed ──claim──► email ──claimed──► the record ──set──► credential ──secured──► the
- * answer └─ guard: the work was lost ─► deadline_exceeded
+ *   create {password} ──work──► hashed ──claim──► email ──claimed──► the record ──set──► credential ──secured──► answer
+ *                      └─ guard: the work was lost ─► deadline_exceeded
  *
  * So a password is in no row, message or timer, but in the order of a work, which is never stored; and who reads that
  * the account was made may log in.

@@ -38,6 +38,7 @@ struct people {
     uint8_t hash_key[crypto_generichash_KEYBYTES];
     person_t *by_session, *by_token;
     struct person_list held, idle; /* each is in one of them; idle: who was released last is the last */
+    uint32_t idle_count;
 };
 
 people_t *people_new(bridge_t *bridge, char *error, size_t error_bytes) {
@@ -84,8 +85,18 @@ void people_destroy(people_t **self_p) {
     }
 }
 
-static void destroy_idle(person_t *person) {
+static void rest(person_t *person) {
+    TAILQ_INSERT_TAIL(&person->people->idle, person, in_list);
+    person->people->idle_count++;
+}
+
+static void rouse(person_t *person) {
     TAILQ_REMOVE(&person->people->idle, person, in_list);
+    person->people->idle_count--;
+}
+
+static void destroy_idle(person_t *person) {
+    rouse(person);
     doran_close(&person->client);
     free(person);
 }
@@ -107,12 +118,12 @@ static void end(person_t *person, doran_code_t code) {
     people_release(&person);
 }
 
-/* Idle ones whose token has expired, and those that there is no room for. */
-static void make_room(people_t *self, uint64_t now_ms) {
+/* Idle ones whose token has expired, and those that there is no room for, go. */
+static void make_room(people_t *self) {
+    uint64_t now_ms = bridge_now_ms();
     person_t *person;
-    while (
-        (person = TAILQ_FIRST(&self->idle)) != NULL &&
-        (person->expires_ms <= now_ms || HASH_CNT(by_session, self->by_session) > self->bridge->settings.people_max)) {
+    while ((person = TAILQ_FIRST(&self->idle)) != NULL &&
+           (person->expires_ms <= now_ms || self->idle_count > self->bridge->settings.people_max)) {
         leave_tables(person);
         destroy_idle(person);
     }
@@ -148,6 +159,12 @@ static void remember_token(person_t *person, const uint8_t hash[HASH_BYTES], uin
     HASH_ADD(by_token, person->people->by_token, token_hash, HASH_BYTES, person);
 }
 
+static void enter(person_t *person) {
+    LIST_INIT(&person->watchers);
+    rest(person);
+    HASH_ADD_KEYPTR(by_session, person->people->by_session, person->session, strlen(person->session), person);
+}
+
 static person_t *new_person(people_t *self, const token_claims_t *claims, const uint8_t hash[HASH_BYTES]) {
     size_t user = strlen(claims->user) + 1, session = strlen(claims->session) + 1;
     person_t *person = calloc(1, sizeof *person + user + session);
@@ -161,16 +178,14 @@ static person_t *new_person(people_t *self, const token_claims_t *claims, const 
         free(person);
         return NULL;
     }
-    LIST_INIT(&person->watchers);
-    TAILQ_INSERT_TAIL(&self->idle, person, in_list);
-    HASH_ADD_KEYPTR(by_session, self->by_session, person->session, session - 1, person);
+    enter(person);
     remember_token(person, hash, claims->expires_ms);
     return person;
 }
 
 static void hold(person_t *person) {
     if (person->holders++ == 0) {
-        TAILQ_REMOVE(&person->people->idle, person, in_list);
+        rouse(person);
         TAILQ_INSERT_TAIL(&person->people->held, person, in_list);
     }
 }
@@ -206,7 +221,6 @@ person_t *people_find(people_t *self, span_t token, const char **why) {
     }
     if (person != NULL) {
         hold(person);
-        make_room(self, now_ms);
     }
     return person;
 }
@@ -222,11 +236,13 @@ void people_release(person_t **person_p) {
     if (person == NULL || --person->holders > 0) {
         return;
     }
-    TAILQ_REMOVE(&person->people->held, person, in_list);
-    TAILQ_INSERT_TAIL(&person->people->idle, person, in_list);
+    people_t *self = person->people;
+    TAILQ_REMOVE(&self->held, person, in_list);
+    rest(person);
     if (person->ended != DORAN_OK) {
         destroy_idle(person);
     }
+    make_room(self);
 }
 
 char *people_sign(people_t *self, const char *user, const char *session, uint64_t *expires_ms) {

@@ -3,7 +3,7 @@
  * people: who is logged in and acts through this bridge. A person is one login session: one doran_t that acts for its
  * user, shared by all that the session asks here.
  *
- *   access token ─► people_find ─► person, held ─► people_release ─► idle, until its token expires or room is needed
+ *   access token ─► people_find ─► person, held ─► people_release ─► idle, until its token expires or others need room
  *                                     └ the server ends the session: watchers are told, and nobody finds it again
  *
  * A token says who somebody was when it was signed. Whether the session still lasts is the server's to say with every

@@ -21,6 +21,10 @@ static const char *allowed_origin(const call_t *call) {
     return origin != NULL && has(call->bridge->settings.cors_origins, origin) ? origin : NULL;
 }
 
+bool cors_allows(const call_t *call) {
+    return allowed_origin(call) != NULL;
+}
+
 void cors_add_headers(call_t *call) {
     if (call->bridge->settings.cors_origins[0] == 0) {
         return;

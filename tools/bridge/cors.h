@@ -6,6 +6,8 @@
 
 #include "tools/bridge/call.h"
 
+/* Is the page of this request of an origin that is named? */
+bool cors_allows(const call_t *call);
 /* Adds the headers by which a browser lets a page of the request's origin see the answer. */
 void cors_add_headers(call_t *call);
 /* Answers OPTIONS, with what the path allows: "GET, HEAD". */

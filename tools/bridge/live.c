@@ -11,6 +11,7 @@
 #include "schemas/address.h"
 #include "schemas/pack.h"
 #include "tools/bridge/body.h"
+#include "tools/bridge/cors.h"
 #include "tools/bridge/pump.h"
 #include "tools/bridge/runs.h"
 #include "tools/bridge/socket.h"
@@ -74,7 +75,11 @@ struct visitor {
     bool resting;
 };
 
-/* Saying. */
+/* Frames. */
+
+static const char *text_at(const json_t *frame, const char *name) {
+    return json_string_value(json_object_get(frame, name));
+}
 
 /* Takes the frame. */
 static void say(visitor_t *self, json_t *frame) {
@@ -86,16 +91,23 @@ static void say(visitor_t *self, json_t *frame) {
     json_decref(frame);
 }
 
-/* What is NULL is left out. */
-static void refuse(visitor_t *self, const char *code, const char *text, const char *room, const char *client_id) {
-    say(self, json_pack("{ss ss ss so* so*}", "op", "error", "code", code, "text", text, "room",
-                        room != NULL ? json_string(room) : NULL, "client_id",
-                        client_id != NULL ? json_string(client_id) : NULL));
+static void copy_text(json_t *to, const json_t *from, const char *name) {
+    json_t *value = json_object_get(from, name);
+    if (json_is_string(value)) {
+        json_object_set(to, name, value);
+    }
 }
 
-static void refuse_by_code(visitor_t *self, doran_code_t code, const char *text, const char *room,
-                           const char *client_id) {
-    refuse(self, doran_code_name(code), text[0] != 0 ? text : status_text((status_t)code), room, client_id);
+/* about: a frame whose room and client_id are said as well, as far as it has them. */
+static void refuse(visitor_t *self, const char *code, const char *text, const json_t *about) {
+    json_t *frame = json_pack("{ss ss ss}", "op", "error", "code", code, "text", text);
+    copy_text(frame, about, "room");
+    copy_text(frame, about, "client_id");
+    say(self, frame);
+}
+
+static void refuse_by_code(visitor_t *self, doran_code_t code, const char *text, const json_t *about) {
+    refuse(self, doran_code_name(code), text[0] != 0 ? text : status_text((status_t)code), about);
 }
 
 /* Subscriptions. */
@@ -149,21 +161,22 @@ static bool take_event(listener_t *listener, doran_position_t position, span_t j
 
 static void ended(listener_t *listener, doran_code_t code, const char *text) {
     subscription_t *self = subscription_of(listener);
-    refuse_by_code(self->visitor, code, text, self->room, NULL);
+    json_t *about = json_pack("{ss}", "room", self->room);
+    refuse_by_code(self->visitor, code, text, about);
+    json_decref(about);
     free_subscription(self);
 }
 
 static const listener_calls_t listener_calls = {.begun = begun, .event = take_event, .ended = ended};
 
-static void subscribe(visitor_t *self, const char *room, const doran_position_t *after) {
-    doran_code_t code;
-    if (self->subscription_count == SUBSCRIPTIONS_MAX) {
-        refuse_by_code(self, DORAN_BUSY, "These are too many subscriptions", room, NULL);
-        return;
-    }
-    if (subscription_to(self, room) != NULL) {
-        refuse_by_code(self, DORAN_CONFLICT, "That room is subscribed to", room, NULL);
-        return;
+/* NULL: it may not be, and the visitor knows. */
+static subscription_t *new_subscription(visitor_t *self, const json_t *frame) {
+    const char *room = text_at(frame, "room");
+    bool taken = subscription_to(self, room) != NULL;
+    if (taken || self->subscription_count == SUBSCRIPTIONS_MAX) {
+        refuse_by_code(self, taken ? DORAN_CONFLICT : DORAN_BUSY,
+                       taken ? "That room is subscribed to" : "These are too many subscriptions", frame);
+        return NULL;
     }
     subscription_t *subscription = calloc(1, sizeof *subscription + strlen(room) + 1);
     CHECK(subscription != NULL, "out of memory");
@@ -171,10 +184,17 @@ static void subscribe(visitor_t *self, const char *room, const doran_position_t 
     subscription->visitor = self;
     LIST_INSERT_HEAD(&self->subscriptions, subscription, in_visitor);
     self->subscription_count += 1;
-    if (!hub_listen(self->live->hub, &subscription->listener, &listener_calls, self->guest.person, span_text(room),
-                    after, MISSED_MAX, &code)) {
+    return subscription;
+}
+
+static void subscribe(visitor_t *self, const json_t *frame, const doran_position_t *after) {
+    subscription_t *subscription = new_subscription(self, frame);
+    doran_code_t code;
+    if (subscription != NULL &&
+        !hub_listen(self->live->hub, &subscription->listener, &listener_calls, self->guest.person,
+                    span_text(text_at(frame, "room")), after, MISSED_MAX, &code)) {
         free_subscription(subscription);
-        refuse_by_code(self, code, "", room, NULL);
+        refuse_by_code(self, code, "", frame);
     }
 }
 
@@ -246,10 +266,6 @@ static void free_post(post_t *self) {
     free(self);
 }
 
-static const char *text_of(const post_t *self, const char *name) {
-    return json_string_value(json_object_get(self->frame, name));
-}
-
 static void say_posted(const post_t *self, const doran_reply_t *reply) {
     tape_t *tape = self->bridge->tape;
     uint32_t seq = 0, number = 0;
@@ -258,12 +274,12 @@ static void say_posted(const post_t *self, const doran_reply_t *reply) {
         number = tape_find(tape, 0, "number");
     }
     if (seq > 0 && number > 0) {
+        json_t *client_id = json_object_get(self->frame, "client_id");
         say(self->visitor,
-            json_pack("{ss ss sI sI}", "op", "ack", "client_id", text_of(self, "client_id"), "seq",
-                      (json_int_t)tape->tokens[seq].u64, "number", (json_int_t)tape->tokens[number].u64));
+            json_pack("{ss sO sI sI}", "op", "ack", "client_id", client_id, "seq", (json_int_t)tape->tokens[seq].u64,
+                      "number", (json_int_t)tape->tokens[number].u64));
     } else {
-        refuse_by_code(self->visitor, reply->code == DORAN_OK ? DORAN_INTERNAL : reply->code, reply->text,
-                       text_of(self, "room"), text_of(self, "client_id"));
+        refuse_by_code(self->visitor, reply->code == DORAN_OK ? DORAN_INTERNAL : reply->code, reply->text, self->frame);
     }
 }
 
@@ -284,6 +300,10 @@ static void take_posted(void *context, const doran_reply_t *reply) {
     free_post(self);
 }
 
+static void pack_json_text(pack_t *pack, const json_t *text) {
+    pack_text(pack, span_of(json_string_value(text), json_string_length(text)));
+}
+
 /* The first of those that wait. What does not fit the record is the server's to refuse. */
 static void send_next(visitor_t *self) {
     post_t *post = STAILQ_FIRST(&self->posts);
@@ -294,10 +314,10 @@ static void send_next(visitor_t *self) {
     pack_t body = pack_into(self->live->bridge->room, self->live->bridge->room_bytes);
     pack_map(&body, 2);
     pack_cstring(&body, "client_id");
-    pack_cstring(&body, text_of(post, "client_id"));
+    pack_json_text(&body, json_object_get(post->frame, "client_id"));
     pack_cstring(&body, "text");
-    pack_cstring(&body, text_of(post, "text"));
-    snprintf(address, sizeof address, "room/%s", text_of(post, "room"));
+    pack_json_text(&body, json_object_get(post->frame, "text"));
+    snprintf(address, sizeof address, "room/%s", text_at(post->frame, "room"));
     post->bridge = self->live->bridge;
     post->person = people_hold(self->guest.person);
     post->bridge->calls += 1;
@@ -319,23 +339,21 @@ static void run_ping(visitor_t *self, json_t *frame) {
 static void run_subscribe(visitor_t *self, json_t *frame) {
     const json_t *after = json_object_get(frame, "after");
     const json_t *log_epoch = json_object_get(after, "log_epoch"), *seq = json_object_get(after, "seq");
-    const char *room = json_string_value(json_object_get(frame, "room"));
     bool placed = json_is_integer(log_epoch) && json_integer_value(log_epoch) >= 0 && json_is_integer(seq) &&
                   json_integer_value(seq) >= 0 && json_object_size(after) == 2;
     if (after != NULL && !placed) {
-        refuse_by_code(self, DORAN_INVALID, "`after` is {log_epoch, seq}", room, NULL);
+        refuse_by_code(self, DORAN_INVALID, "`after` is {log_epoch, seq}", frame);
         return;
     }
     doran_position_t position = {.log_epoch = (uint64_t)json_integer_value(log_epoch),
                                  .seq = (uint64_t)json_integer_value(seq)};
-    subscribe(self, room, placed ? &position : NULL);
+    subscribe(self, frame, placed ? &position : NULL);
 }
 
 static void run_unsubscribe(visitor_t *self, json_t *frame) {
-    const char *room = json_string_value(json_object_get(frame, "room"));
-    subscription_t *subscription = subscription_to(self, room);
+    subscription_t *subscription = subscription_to(self, text_at(frame, "room"));
     if (subscription == NULL) {
-        refuse_by_code(self, DORAN_NOT_FOUND, "That room is not subscribed to", room, NULL);
+        refuse_by_code(self, DORAN_NOT_FOUND, "That room is not subscribed to", frame);
     } else {
         free_subscription(subscription);
     }
@@ -353,7 +371,7 @@ static void run_post(visitor_t *self, json_t *frame) {
     }
 }
 
-/* Of an op; texts but for `after`. The room is always the first. */
+/* Of an op; texts but for `after`. */
 typedef struct op {
     const char *name;
     void (*run)(visitor_t *self, json_t *frame);
@@ -367,10 +385,6 @@ static const op_t ops[] = {
     {"post", run_post, {"room", "client_id", "text"}, false},
     {"ping", run_ping, {NULL}, false},
 };
-
-static const char *text_at(const json_t *frame, const char *name) {
-    return json_string_value(json_object_get(frame, name));
-}
 
 /* NULL: the frame has what the op takes. Else what is wrong. */
 static const char *check_fields(const op_t *op, const json_t *frame) {
@@ -386,8 +400,9 @@ static const char *check_fields(const op_t *op, const json_t *frame) {
     if (json_object_size(frame) != count + 1) {
         return "There is a field that this op does not have";
     }
-    return op->fields[0] == NULL || address_key_valid(span_text(text_at(frame, op->fields[0]))) ? NULL
-                                                                                                : "`room` is no id";
+    const json_t *room = json_object_get(frame, "room");
+    span_t key = span_of(json_string_value(room), json_string_length(room));
+    return room == NULL || address_key_valid(key) ? NULL : "`room` is no id";
 }
 
 static void run(visitor_t *self, json_t *frame) {
@@ -398,9 +413,9 @@ static void run(visitor_t *self, json_t *frame) {
     }
     const char *wrong = op != NULL ? check_fields(op, frame) : NULL;
     if (op == NULL) {
-        refuse_by_code(self, DORAN_UNKNOWN_METHOD, "There is no such op", NULL, text_at(frame, "client_id"));
+        refuse_by_code(self, DORAN_UNKNOWN_METHOD, "There is no such op", frame);
     } else if (wrong != NULL) {
-        refuse_by_code(self, DORAN_INVALID, wrong, text_at(frame, "room"), text_at(frame, "client_id"));
+        refuse_by_code(self, DORAN_INVALID, wrong, frame);
     } else {
         op->run(self, frame);
     }
@@ -481,7 +496,7 @@ static void take_message(void *context, span_t text) {
     if (frame != NULL) {
         stays = take_frame(self, frame);
     } else {
-        refuse(self, "malformed", error, NULL, NULL);
+        refuse(self, "malformed", error, NULL);
     }
     json_decref(frame);
     if (stays) {
@@ -505,11 +520,12 @@ static const socket_calls_t socket_calls = {.message = take_message, .drained = 
 
 /* The handshake. */
 
-/* Browsers say where the page is from that asks; ours, or none that we know. */
+/* Browsers say from where the page is that asks, and do not mind the answer. */
 static bool may_come(const call_t *call) {
     const char *origin = http_header(call->http, "Origin"), *host = http_header(call->http, "Host");
     const char *from = origin != NULL ? strstr(origin, "://") : NULL;
-    return origin == NULL || (from != NULL && host != NULL && strcasecmp(from + strlen("://"), host) == 0);
+    bool ours = from != NULL && host != NULL && strcasecmp(from + strlen("://"), host) == 0;
+    return origin == NULL || ours || cors_allows(call);
 }
 
 /* False: refused. */

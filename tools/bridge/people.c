@@ -159,10 +159,18 @@ static void remember_token(person_t *person, const uint8_t hash[HASH_BYTES], uin
     HASH_ADD(by_token, person->people->by_token, token_hash, HASH_BYTES, person);
 }
 
+static unsigned hash_of(const char *session) {
+    unsigned hash;
+    HASH_VALUE(session, strlen(session), hash);
+    return hash;
+}
+
 static void enter(person_t *person) {
+    const char *session = person->session;
     LIST_INIT(&person->watchers);
     rest(person);
-    HASH_ADD_KEYPTR(by_session, person->people->by_session, person->session, strlen(person->session), person);
+    HASH_ADD_KEYPTR_BYHASHVALUE(by_session, person->people->by_session, session, strlen(session), hash_of(session),
+                                person);
 }
 
 static person_t *new_person(people_t *self, const token_claims_t *claims, const uint8_t hash[HASH_BYTES]) {
@@ -200,7 +208,8 @@ static person_t *find_known(const people_t *self, const uint8_t hash[HASH_BYTES]
 /* By what another token of the session says, or for the first time. */
 static person_t *find_claimed(people_t *self, const token_claims_t *claims, const uint8_t hash[HASH_BYTES]) {
     person_t *person;
-    HASH_FIND(by_session, self->by_session, claims->session, strlen(claims->session), person);
+    const char *session = claims->session;
+    HASH_FIND_BYHASHVALUE(by_session, self->by_session, session, strlen(session), hash_of(session), person);
     if (person == NULL) {
         return new_person(self, claims, hash);
     }

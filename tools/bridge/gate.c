@@ -438,6 +438,9 @@ static void input_changed(struct evbuffer *input, const struct evbuffer_cb_info 
         return;
     }
     evbuffer_add_buffer(self->raw, input);
+    if (self->state == AT_EVHTTP && evbuffer_get_length(self->raw) > SCAN_HEAD_BYTES_MAX) {
+        bufferevent_disable(self->bufferevent, EV_READ); /* until evhttp wants the next request */
+    }
     take(self);
 }
 
@@ -601,12 +604,34 @@ static void sent(struct evhttp_request *request, void *context) {
     }
 }
 
+void gate_keep_reading(gate_connection_t *connection) {
+    bufferevent_data_cb write;
+    void *context;
+    bufferevent_getcb(connection->bufferevent, NULL, &write, NULL, &context);
+    bufferevent_setcb(connection->bufferevent, NULL, write, NULL, context);
+    bufferevent_enable(connection->bufferevent, EV_READ);
+}
+
+/* Most answers fit into what the kernel takes at once; waiting until it can be written to costs more than the write. */
+static void write_now(gate_connection_t *self) {
+    struct evbuffer *output = bufferevent_get_output(self->bufferevent);
+    evbuffer_unfreeze(output, 1);
+    evbuffer_write(output, self->fd);
+    evbuffer_freeze(output, 1);
+    if (evbuffer_get_length(output) == 0) {
+        bufferevent_trigger(self->bufferevent, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+    }
+}
+
 void gate_send_reply(gate_connection_t *connection, struct evhttp_request *request, int status) {
     evhttp_request_set_on_complete_cb(request, sent, connection);
     set_deadline(connection, connection->gate->options.answer_ms);
     evhttp_send_reply(request, status, gate_reason(status), NULL);
     /* Who has sent a request and ended its side still gets the answer: reading that end would end the connection. */
     bufferevent_disable(connection->bufferevent, EV_READ);
+    if (connection->gate->options.new_socket == NULL) {
+        write_now(connection);
+    }
 }
 
 void gate_open(gate_connection_t *connection, void (*closed)(struct evhttp_connection *, void *context),

@@ -55,6 +55,9 @@ gate_connection_t *gate_of(gate_t *self, struct evhttp_request *request);
 const char *gate_peer(const gate_connection_t *connection);
 /* Is the connection to end behind the answer? */
 bool gate_closes(const gate_connection_t *connection);
+/* Evhttp stops reading while it waits for an answer, which costs two system calls for each request. This goes on: what
+   comes is kept for later, and an end of the other side is not heard of until the answer is written. */
+void gate_keep_reading(gate_connection_t *connection);
 /* Sends the answer by evhttp_send_reply, and takes the next request when it is out. */
 void gate_send_reply(gate_connection_t *connection, struct evhttp_request *request, int status);
 /* From here on the connection has neither requests nor answers: what came behind the request is in the bufferevent's

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #include <event2/bufferevent.h>
 #include <event2/http.h>
@@ -20,6 +21,7 @@ enum {
     BACKLOG = 1024,
     RETRY_MS = 100, /* after no descriptor was left for a connection */
     PEER_BYTES = INET6_ADDRSTRLEN,
+    HEAD_BYTES = 1024,
     ALL_METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                   EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH,
 };
@@ -31,12 +33,16 @@ struct http {
     struct evhttp_bound_socket *bound; /* NULL: it takes no connections any more */
     struct event *retry;
     uint16_t port;
+    time_t second; /* that `date` is of */
+    char date[64];
 };
 
 struct http_request {
     http_t *http;
     struct evhttp_request *request;
     span_t path, query;
+    char *head; /* of the answer: the date, then the lines of other headers */
+    size_t head_bytes, head_room;
     char peer[PEER_BYTES];
 };
 
@@ -58,6 +64,31 @@ static void split_target(http_request_t *self) {
     }
 }
 
+/* Evhttp keeps three allocations for each header and prints them one by one. It gets ours as the value of one, Date,
+   which goes on in further lines. */
+
+static const char *date(http_t *self) {
+    time_t now = time(NULL);
+    struct tm parts;
+    if (now != self->second) {
+        self->second = now;
+        gmtime_r(&now, &parts);
+        evutil_date_rfc1123(self->date, sizeof self->date, &parts);
+    }
+    return self->date;
+}
+
+static void append(http_request_t *self, const char *text, size_t bytes) {
+    if (self->head_bytes + bytes >= self->head_room) {
+        self->head_room = 2 * (self->head_bytes + bytes) + HEAD_BYTES;
+        self->head = realloc(self->head, self->head_room);
+        CHECK(self->head != NULL, "out of memory");
+    }
+    memcpy(self->head + self->head_bytes, text, bytes);
+    self->head_bytes += bytes;
+    self->head[self->head_bytes] = 0;
+}
+
 static void take_request(struct evhttp_request *request, void *context) {
     http_t *http = context;
     http_request_t *self = calloc(1, sizeof *self);
@@ -65,7 +96,11 @@ static void take_request(struct evhttp_request *request, void *context) {
     self->http = http;
     self->request = request;
     split_target(self);
-    strcpy(self->peer, gate_peer(gate_of(http->gate, request)));
+    gate_connection_t *connection = gate_of(http->gate, request);
+    strcpy(self->peer, gate_peer(connection));
+    gate_keep_reading(connection);
+    const char *now = date(http);
+    append(self, now, strlen(now));
     http->options.serve(http->options.context, self);
 }
 
@@ -262,55 +297,66 @@ const char *http_peer(const http_request_t *self) {
 /* The answer. */
 
 void http_add_header(http_request_t *self, const char *name, const char *value) {
-    int rc = evhttp_add_header(evhttp_request_get_output_headers(self->request), name, value);
-    CHECK(rc == 0, "the header %s", name);
+    CHECK(strpbrk(value, "\r\n") == NULL, "the header %s", name);
+    append(self, "\r\n", 2);
+    append(self, name, strlen(name));
+    append(self, ": ", 2);
+    append(self, value, strlen(value));
 }
 
-static void add_headers(http_request_t *self, size_t body_bytes, bool closes) {
-    char length[24];
+static void add_every_header(http_request_t *self) {
     for (const char *const *header = self->http->options.headers; *header != NULL; header += 2) {
         http_add_header(self, header[0], header[1]);
     }
-    if (closes) {
-        http_add_header(self, "Connection", "close");
-    }
-    if (http_method(self) == HTTP_HEAD) { /* evhttp sends no body then only if it has none */
-        snprintf(length, sizeof length, "%zu", body_bytes);
-        http_add_header(self, "Content-Length", length);
-    }
+}
+
+static void hand_over_head(http_request_t *self) {
+    struct evkeyval *header = malloc(sizeof *header);
+    CHECK(header != NULL, "out of memory");
+    header->key = strdup("Date");
+    header->value = self->head;
+    CHECK(header->key != NULL, "out of memory");
+    TAILQ_INSERT_TAIL(evhttp_request_get_output_headers(self->request), header, next);
+}
+
+/* Those that evhttp looks for itself. */
+static void add_evhttp_header(http_request_t *self, const char *name, const char *value) {
+    CHECK(evhttp_add_header(evhttp_request_get_output_headers(self->request), name, value) == 0, "the header %s", name);
 }
 
 void http_reply(http_request_t *self, int status, span_t body) {
     gate_connection_t *connection = gate_of(self->http->gate, self->request);
+    char length[24];
     if (connection == NULL) {
         evhttp_request_free(self->request);
-    } else {
-        add_headers(self, body.len, gate_closes(connection));
-        if (body.len > 0 && http_method(self) != HTTP_HEAD) {
-            evbuffer_add(evhttp_request_get_output_buffer(self->request), body.ptr, body.len);
-        }
-        gate_send_reply(connection, self->request, status);
+        free(self->head);
+        free(self);
+        return;
     }
+    add_every_header(self);
+    hand_over_head(self);
+    if (gate_closes(connection)) {
+        add_evhttp_header(self, "Connection", "close");
+    }
+    if (http_method(self) == HTTP_HEAD) { /* evhttp sends no body then only if it has none */
+        snprintf(length, sizeof length, "%zu", body.len);
+        add_evhttp_header(self, "Content-Length", length);
+    } else if (body.len > 0) {
+        evbuffer_add(evhttp_request_get_output_buffer(self->request), body.ptr, body.len);
+    }
+    gate_send_reply(connection, self->request, status);
     free(self);
 }
 
 /* Out of HTTP. evhttp keeps the connection with its request until it is closed, and has nothing more to do with it once
    the callbacks of its bytes are others. */
 
-static void write_head(const http_request_t *self, struct evbuffer *output, int status) {
-    struct evkeyval *header;
-    evbuffer_add_printf(output, "HTTP/1.1 %d %s\r\n", status, gate_reason(status));
-    TAILQ_FOREACH(header, evhttp_request_get_output_headers(self->request), next) {
-        evbuffer_add_printf(output, "%s: %s\r\n", header->key, header->value);
-    }
-    evbuffer_add(output, "\r\n", 2);
-}
-
 http_connection_t *http_take_over(http_request_t *self, int status, void (*closed)(http_connection_t *, void *context),
                                   void *context) {
     http_connection_t *connection = evhttp_request_get_connection(self->request);
     if (connection == NULL) {
         evhttp_request_free(self->request);
+        free(self->head);
         free(self);
         return NULL;
     }
@@ -318,9 +364,11 @@ http_connection_t *http_take_over(http_request_t *self, int status, void (*close
     bufferevent_setcb(bytes, NULL, NULL, NULL, NULL);
     bufferevent_set_timeouts(bytes, NULL, NULL);
     gate_open(gate_of(self->http->gate, self->request), closed, context);
-    write_head(self, bufferevent_get_output(bytes), status);
+    add_every_header(self);
+    evbuffer_add_printf(bufferevent_get_output(bytes), "HTTP/1.1 %d %s\r\nDate: %s\r\n\r\n", status,
+                        gate_reason(status), self->head);
     evhttp_clear_headers(evhttp_request_get_input_headers(self->request));
-    evhttp_clear_headers(evhttp_request_get_output_headers(self->request));
+    free(self->head);
     free(self);
     return connection;
 }

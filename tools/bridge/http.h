@@ -47,7 +47,7 @@ typedef struct http_options {
     void *context;
 } http_options_t;
 
-/* Listens. NULL, with one sentence in error, if that is not possible. */
+/* Listens, in a program that ignores SIGPIPE. NULL, with one sentence in error, if that is not possible. */
 http_t *http_new(const http_options_t *options, char *error, size_t error_bytes);
 /* Ends all connections. Requests not answered yet must not be used any more. */
 void http_destroy(http_t **self_p);

@@ -226,10 +226,19 @@ static bool announce(program_t *self) {
     return status == STATUS_OK;
 }
 
+/* What is taken back before the loop waits again costs no system call. */
+static struct event_base *new_base(void) {
+    struct event_config *config = event_config_new();
+    CHECK(config != NULL && event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0, "out of memory");
+    struct event_base *base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
 static bool start(program_t *self) {
     bridge_t *bridge = &self->bridge;
     bridge->data = self->data;
-    bridge->base = event_base_new();
+    bridge->base = new_base();
     CHECK(bridge->base != NULL && event_base_priority_init(bridge->base, PRIORITIES) == 0, "no event loop");
     bridge->tape = bridge_new_tape();
     bridge->pages = pages_new();

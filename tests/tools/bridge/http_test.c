@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ static void refuse(void *context, int status, const char *why, struct evbuffer *
 
 static void start(uint32_t ms) {
     char error[256];
+    signal(SIGPIPE, SIG_IGN);
     base = event_base_new();
     http_options_t options = {.base = base,
                               .address = "127.0.0.1",
@@ -353,6 +355,16 @@ Test(http, draining_ends_idle_connections_and_answers_the_others) {
     cr_assert(read_until(busy, NULL));
     cr_expect(strstr(answer, "Connection: close\r\n") != NULL && strstr(answer, "late") != NULL, "%s", answer);
     cr_expect_eq(http_counts(http).connections, 0);
+}
+
+Test(http, an_answer_says_when_it_was_given) {
+    int client = connect_client();
+    send_text(client, "GET /1 HTTP/1.1\r\n" LAST "\r\n");
+    cr_assert(read_until(client, NULL));
+    const char *date = strstr(answer, "\r\nDate: ");
+    cr_assert_not_null(date, "%s", answer);
+    cr_expect_eq(strcspn(date + strlen("\r\nDate: "), "\r"), strlen("Mon, 23 Nov 2026 08:57:39 GMT"), "%s", answer);
+    close(client);
 }
 
 Test(http, http_1_0_is_answered_and_ends) {

@@ -7,7 +7,7 @@
 build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config
     libzmq3-dev libczmq-dev libmsgpack-dev liblmdb-dev libsodium-dev libjansson-dev libxxhash-dev libbsd-dev uthash-dev
-    libglib2.0-dev libevent-dev libwslay-dev libcjose-dev libssl-dev tzdata
+    libglib2.0-dev libevent-dev libssl-dev libwslay-dev libcjose-dev libssl-dev tzdata
 )
 
 # To test them as well: the unit tests' library, the fuzzers' compiler, the linters, and what the test scripts use.
@@ -15,7 +15,7 @@ test_packages=(
     libcriterion-dev
     clang llvm libclang-rt-14-dev
     clang-format-14 clang-tidy-14 cppcheck shellcheck
-    strace jq curl python3 python3-jsonschema python3-websockets
+    strace jq curl openssl python3 python3-jsonschema python3-websockets
 )
 
 # The packages among the arguments that are not installed, one a line.

@@ -186,8 +186,9 @@ static void refused_sent(struct bufferevent *bufferevent, void *context) {
 
 static void refused_ends(struct bufferevent *bufferevent, short what, void *context) {
     (void)bufferevent;
-    (void)what;
-    end(context);
+    if ((what & BEV_EVENT_CONNECTED) == 0) { /* as TLS says behind its greetings */
+        end(context);
+    }
 }
 
 static void tell_refused(gate_connection_t *self) {

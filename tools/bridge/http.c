@@ -16,6 +16,7 @@
 
 #include "schemas/check.h"
 #include "tools/bridge/gate.h"
+#include "tools/bridge/tls.h"
 
 enum {
     BACKLOG = 1024,
@@ -157,7 +158,9 @@ static gate_t *new_gate(http_t *self) {
                            .answer_ms = options->answer_ms,
                            .idle_ms = options->idle_ms,
                            .refuse = refuse,
-                           .context = &self->options};
+                           .context = &self->options,
+                           .new_socket = options->tls != NULL ? tls_new_socket : NULL,
+                           .socket_context = options->tls};
     return gate_new(&gate);
 }
 

@@ -41,6 +41,7 @@ typedef struct http_options {
     uint64_t body_bytes_max;
     uint32_t connections_max, address_connections_max; /* in all, and from one address */
     uint32_t head_ms, body_ms, answer_ms, idle_ms;     /* gate.h says what each is for */
+    struct tls *tls;                                   /* NULL: none; borrowed for life */
     const char *const *headers;                        /* of every answer: name, value, …, NULL; kept */
     http_serve_fn serve;
     http_refuse_fn refuse;

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -22,6 +23,7 @@
 #include "tools/bridge/people.h"
 #include "tools/bridge/pump.h"
 #include "tools/bridge/serve.h"
+#include "tools/bridge/tls.h"
 
 #define DEFAULT_DATA "./data"
 #define DEFAULT_HTTP "127.0.0.1:8080"
@@ -40,21 +42,25 @@ enum {
 };
 
 typedef struct program {
-    const char *data, *http;
+    const char *data, *http, *certificate, *key;
     const char *assignments[ASSIGNMENTS_MAX];
     size_t assignment_count;
     char host[HOST_BYTES], url[URL_BYTES], path[FILES_PATH_BYTES], error[ERROR_BYTES];
     uint16_t port;
     bridge_t bridge;
     pump_t *pump;
-    struct event *signals[2], *drained;
+    tls_t *tls;
+    struct event *signals[3], *drained;
 } program_t;
 
 static const char usage[] =
-    "usage: doran-bridge [--data DIR] [--http ADDRESS:PORT] [--set NAME=VALUE]...\n"
+    "usage: doran-bridge [--data DIR] [--http ADDRESS:PORT] [--tls-certificate FILE --tls-key FILE] [--set "
+    "NAME=VALUE]...\n"
     "\n"
     "  --data DIR           folder of the server, where its place and our key are found (DORAN_DATA; default ./data)\n"
     "  --http ADDRESS:PORT  where browsers connect (DORAN_HTTP; default 127.0.0.1:8080); port 0 takes a free one\n"
+    "  --tls-certificate FILE, --tls-key FILE\n"
+    "                       speaks https with these, in PEM; SIGHUP has them read again\n"
     "  --set NAME=VALUE     a setting; `doran settings` lists them\n"
     "  --version, --help\n";
 
@@ -77,6 +83,12 @@ static int take_option(program_t *self, int option, char **values) {
     case 'h':
         self->http = optarg;
         return -1;
+    case 'c':
+        self->certificate = optarg;
+        return -1;
+    case 'k':
+        self->key = optarg;
+        return -1;
     case 's':
         if (self->assignment_count == ASSIGNMENTS_MAX) {
             return usage_fail(optarg, "is one setting too many");
@@ -97,10 +109,14 @@ static int take_option(program_t *self, int option, char **values) {
 }
 
 static int parse(program_t *self, int count, char **values) {
-    static const struct option options[] = {
-        {"data", required_argument, NULL, 'd'}, {"http", required_argument, NULL, 'h'},
-        {"set", required_argument, NULL, 's'},  {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'H'},       {0}};
+    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
+                                            {"http", required_argument, NULL, 'h'},
+                                            {"tls-certificate", required_argument, NULL, 'c'},
+                                            {"tls-key", required_argument, NULL, 'k'},
+                                            {"set", required_argument, NULL, 's'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'H'},
+                                            {0}};
     self->data = environment("DORAN_DATA", DEFAULT_DATA);
     self->http = environment("DORAN_HTTP", DEFAULT_HTTP);
     opterr = 0;
@@ -109,6 +125,9 @@ static int parse(program_t *self, int count, char **values) {
         if ((code = take_option(self, option, values)) >= 0) {
             return code;
         }
+    }
+    if ((self->certificate == NULL) != (self->key == NULL)) {
+        return usage_fail(self->key == NULL ? "--tls-certificate" : "--tls-key", "is half of a pair");
     }
     return optind < count ? usage_fail(values[optind], "is not an option") : -1;
 }
@@ -172,11 +191,20 @@ static void end_loop(evutil_socket_t number, short events, void *context) {
     CHECK(self->drained != NULL && event_add(self->drained, &often) == 0, "out of memory");
 }
 
+static void reload(evutil_socket_t number, short events, void *context) {
+    program_t *self = context;
+    (void)number;
+    (void)events;
+    if (self->tls != NULL && !tls_reload(self->tls, self->error, sizeof self->error)) {
+        fprintf(stderr, "doran-bridge: %s\n", self->error);
+    }
+}
+
 static void take_signals(program_t *self) {
-    static const int numbers[] = {SIGINT, SIGTERM};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
-        self->signals[i] = evsignal_new(self->bridge.base, numbers[i], end_loop, self);
+        self->signals[i] = evsignal_new(self->bridge.base, numbers[i], numbers[i] == SIGHUP ? reload : end_loop, self);
         CHECK(self->signals[i] != NULL && event_add(self->signals[i], NULL) == 0, "signal %d", numbers[i]);
     }
 }
@@ -185,6 +213,14 @@ static bool connect_server(program_t *self) {
     doran_options_t options = {.data = self->data, .role = "gateway", .in_flight_max = 4096, .busy_fails = 1};
     self->bridge.server = doran_open(&options, self->error, sizeof self->error);
     return self->bridge.server != NULL;
+}
+
+static bool load_tls(program_t *self) {
+    if (self->certificate == NULL) {
+        return true;
+    }
+    self->tls = tls_new(self->bridge.base, self->certificate, self->key, self->error, sizeof self->error);
+    return self->tls != NULL;
 }
 
 static bool listen_http(program_t *self) {
@@ -199,7 +235,8 @@ static bool listen_http(program_t *self) {
                               .body_ms = (uint32_t)settings->http_body_ms,
                               .answer_ms = (uint32_t)settings->http_answer_ms,
                               .idle_ms = (uint32_t)settings->http_idle_ms,
-                              .headers = serve_headers,
+                              .tls = self->tls,
+                              .headers = self->tls != NULL ? serve_tls_headers : serve_headers,
                               .serve = serve_request,
                               .refuse = serve_refusal,
                               .context = &self->bridge};
@@ -207,8 +244,8 @@ static bool listen_http(program_t *self) {
     if (self->bridge.http == NULL) {
         return false;
     }
-    snprintf(self->url, sizeof self->url, strchr(self->host, ':') != NULL ? "http://[%s]:%u" : "http://%s:%u",
-             self->host, http_port(self->bridge.http));
+    snprintf(self->url, sizeof self->url, strchr(self->host, ':') != NULL ? "%s://[%s]:%u" : "%s://%s:%u",
+             self->tls != NULL ? "https" : "http", self->host, http_port(self->bridge.http));
     return true;
 }
 
@@ -235,9 +272,19 @@ static struct event_base *new_base(void) {
     return base;
 }
 
+/* As many connections as the system allows. */
+static void raise_files(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 static bool start(program_t *self) {
     bridge_t *bridge = &self->bridge;
     bridge->data = self->data;
+    raise_files();
     bridge->base = new_base();
     CHECK(bridge->base != NULL && event_base_priority_init(bridge->base, PRIORITIES) == 0, "no event loop");
     bridge->tape = bridge_new_tape();
@@ -253,7 +300,7 @@ static bool start(program_t *self) {
     bridge->people = people_new(bridge, self->error, sizeof self->error);
     bridge->live = live_new(bridge);
     bridge->edge = edge_new(bridge, self->error, sizeof self->error);
-    return bridge->people != NULL && bridge->edge != NULL && listen_http(self) && announce(self);
+    return bridge->people != NULL && bridge->edge != NULL && load_tls(self) && listen_http(self) && announce(self);
 }
 
 static void stop(program_t *self) {
@@ -267,6 +314,7 @@ static void stop(program_t *self) {
     doran_close(&bridge->server);
     http_destroy(&bridge->http);
     edge_destroy(&bridge->edge);
+    tls_destroy(&self->tls);
     for (size_t i = 0; i < ARRAY_LENGTH(self->signals); i++) {
         if (self->signals[i] != NULL) {
             event_free(self->signals[i]);

@@ -15,6 +15,13 @@
 #include "tools/bridge/runs.h"
 
 const char *const serve_headers[] = {"X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer", NULL};
+const char *const serve_tls_headers[] = {"Strict-Transport-Security",
+                                         "max-age=31536000",
+                                         "X-Content-Type-Options",
+                                         "nosniff",
+                                         "Referrer-Policy",
+                                         "no-referrer",
+                                         NULL};
 
 /* "GET, HEAD" */
 static void print_methods(uint32_t methods, char *text, size_t bytes) {

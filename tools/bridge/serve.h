@@ -10,6 +10,6 @@ void serve_request(void *context, http_request_t *request);
 /* The http_refuse_fn. */
 void serve_refusal(void *context, int status, const char *why, struct evbuffer *answer);
 /* Of every answer: name, value, …, NULL. */
-extern const char *const serve_headers[];
+extern const char *const serve_headers[], *const serve_tls_headers[];
 
 #endif

@@ -7,27 +7,37 @@
 
 #include "actors/cell.h"
 
+/* The length of the text, or of its longest part of at most this length that ends between characters. */
+static size_t cut(span_t text, size_t max) {
+    if (text.len <= max) {
+        return text.len;
+    }
+    while (max > 0 && (text.ptr[max] & 0xc0) == 0x80) { /* inside a character */
+        max--;
+    }
+    return max;
+}
+
 static void set_text(index_value_t *bytes, span_t text) {
     const uint8_t *nul = text.len == 0 ? NULL : memchr(text.ptr, 0, text.len);
-    size_t len = nul == NULL ? text.len : (size_t)(nul - text.ptr);
-    if (len > INDEX_VALUE_BYTES_MAX) {
-        len = INDEX_VALUE_BYTES_MAX;
-        while (len > 0 && (text.ptr[len] & 0xc0) == 0x80) { /* inside a character */
-            len--;
-        }
-    }
+    size_t len = cut(span_of(text.ptr, nul == NULL ? text.len : (size_t)(nul - text.ptr)), INDEX_VALUE_BYTES_MAX);
     bytes->len = len;
     if (len > 0) {
         memcpy(bytes->bytes, text.ptr, len);
     }
 }
 
-static void set_number(index_value_t *bytes, uint64_t number) {
+static void append_number(index_value_t *bytes, uint64_t number) {
     static const char digits[] = "0123456789abcdef";
-    bytes->len = 2 * sizeof number;
-    for (size_t i = bytes->len; i-- > 0; number >>= 4) {
-        bytes->bytes[i] = (uint8_t)digits[number & 0xf];
+    for (size_t i = 2 * sizeof number; i-- > 0; number >>= 4) {
+        bytes->bytes[bytes->len + i] = (uint8_t)digits[number & 0xf];
     }
+    bytes->len += 2 * sizeof number;
+}
+
+static void set_number(index_value_t *bytes, uint64_t number) {
+    bytes->len = 0;
+    append_number(bytes, number);
 }
 
 static void write_bool(const field_t *field, const void *value, index_value_t *bytes) {
@@ -68,6 +78,28 @@ bool index_possible(field_type_t type) {
 void index_value(const field_t *field, const void *value, index_value_t *bytes) {
     CHECK(index_possible(field->type), "%s cannot be indexed", field->name);
     writers[field->type](field, value, bytes);
+    if ((field->flags & BY_TIME) != 0) {
+        bytes->len = cut(span_of(bytes->bytes, bytes->len), INDEX_VALUE_BYTES_MAX - 1 - INDEX_TIME_BYTES);
+        bytes->bytes[bytes->len++] = '~';
+    }
+}
+
+void index_row(const field_t *field, const void *value, uint64_t created_at, index_value_t *bytes) {
+    index_value(field, value, bytes);
+    if ((field->flags & BY_TIME) != 0) {
+        append_number(bytes, created_at);
+    }
+}
+
+/* 0: the record has none. */
+static uint64_t created_at(const record_t *record, const void *state) {
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        const field_t *field = &record->fields[i];
+        if (field->type == FIELD_TIME && strcmp(field->name, "created_at") == 0) {
+            return *(const uint64_t *)(const void *)((const uint8_t *)state + field->offset);
+        }
+    }
+    return 0;
 }
 
 bool index_any(const record_t *record) {
@@ -93,7 +125,8 @@ void index_keys(const record_t *record, const void *state, uint8_t partition, sp
         }
         CHECK(indexed < INDEXED_FIELDS_MAX, "%s has more than %d indexed fields", record->name, INDEXED_FIELDS_MAX);
         if (record_has(state, i)) {
-            index_value(field, (const uint8_t *)state + field->offset, &value);
+            uint64_t time = (field->flags & BY_TIME) != 0 ? created_at(record, state) : 0;
+            index_row(field, (const uint8_t *)state + field->offset, time, &value);
             store_key_index(&keys->keys[indexed], partition, kind, span_text(field->name),
                             span_of(value.bytes, value.len), key);
         }

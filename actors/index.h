@@ -15,6 +15,9 @@
  *   u64, time        16 hexadecimal digits, lower case
  *   i64              the same of value + 2^63
  *
+ * Of a field that is BY_TIME too, '~' and the created_at of the record stand behind the value, which is cut to leave
+ * room for it: so the rows of one value are in the order of time.
+ *
  * A field that an older release did not index has no rows until they are rebuilt (verify.h). Shard's thread.
  */
 #ifndef DORAN_ACTORS_INDEX_H
@@ -23,6 +26,8 @@
 #include "actors/store_key.h"
 #include "actors/writer.h"
 #include "schemas/schema.h"
+
+enum { INDEX_TIME_BYTES = 16 };
 
 /* Records that index_update writes, at most. */
 #define INDEX_WRITES_MAX (2 * INDEXED_FIELDS_MAX)
@@ -39,8 +44,11 @@ typedef struct index_keys {
 
 /* Can rows be kept of this type of field? Not of bytes, lists and any: they are raw. */
 bool index_possible(field_type_t type);
-/* The bytes of a value in a struct, of a field whose type allows it. */
+/* The bytes of a value in a struct, of a field whose type allows it. If the field is BY_TIME, with the '~' behind: it
+   is what all rows of the value begin with. */
 void index_value(const field_t *field, const void *value, index_value_t *bytes);
+/* Those of its row. created_at is for fields that are BY_TIME. */
+void index_row(const field_t *field, const void *value, uint64_t created_at, index_value_t *bytes);
 /* Does the record have indexed fields? */
 bool index_any(const record_t *record);
 

@@ -159,6 +159,7 @@ static status_t read_filter(query_t *self, const list_request_t *asked, char pro
         print_fields(self->kind, problem);
         return STATUS_INVALID;
     }
+    self->valued = self->any || (self->field->flags & BY_TIME) != 0;
     if (self->any) {
         return STATUS_OK;
     }
@@ -182,7 +183,7 @@ static void append_after(query_t *self, span_t bytes) {
 static bool read_after(query_t *self, const list_request_t *asked) {
     span_t key = FIELD_OR(list_request, asked, after, (span_t){0});
     bool valued = FIELD_HAS(list_request, asked, after_value);
-    if (self->any ? key.len > 0 && !valued : valued) {
+    if (self->valued ? key.len > 0 && !valued : valued) {
         return false;
     }
     if (valued) {
@@ -208,13 +209,13 @@ status_t query_read(query_t *self, const kind_t *kind, const list_request_t *ask
         snprintf(problem, QUERY_PROBLEM_BYTES, "A value without its field");
         return STATUS_INVALID;
     }
-    if (!read_after(self, asked)) {
+    status_t status = filtered ? read_filter(self, asked, problem) : STATUS_OK;
+    if (status == STATUS_OK && !read_after(self, asked)) {
         snprintf(problem, QUERY_PROBLEM_BYTES,
-                 "A page is after a value and a key where any value is asked for, else "
-                 "after a key");
-        return STATUS_INVALID;
+                 "A page is after a value and a key where rows have values, else after a key");
+        status = STATUS_INVALID;
     }
-    return filtered ? read_filter(self, asked, problem) : STATUS_OK;
+    return status;
 }
 
 /* Is it left out, or just this? */
@@ -247,7 +248,7 @@ status_t query_narrow(list_request_t *asked, const listing_t *listing, uint32_t 
 typedef struct candidate {
     span_t place;
     span_t key;   /* of the actor: the end of the place */
-    span_t value; /* of its index row, if any is asked for: the beginning */
+    span_t value; /* of its index row, if rows have values: the beginning */
     span_t head;  /* the cell of its head record; absent if an index row led here */
     uint8_t partition;
 } candidate_t;
@@ -287,8 +288,10 @@ static void candidate_prefix(const query_t *query, uint8_t partition, store_key_
     span_t kind = span_text(query->kind->name), none = {0};
     if (query->field == NULL) {
         store_key_head(prefix, partition, kind, none);
-    } else if (query->any) {
+    } else if (query->valued) { /* with nothing behind it, if any value is asked for */
         store_key_index_field(prefix, partition, kind, span_text(query->field->name));
+        memcpy(prefix->bytes + prefix->len, query->row.bytes, query->row.len);
+        prefix->len += query->row.len;
     } else {
         span_t value = span_of(query->row.bytes, query->row.len);
         store_key_index(prefix, partition, kind, span_text(query->field->name), value, none);
@@ -298,7 +301,7 @@ static void candidate_prefix(const query_t *query, uint8_t partition, store_key_
 /* False: it is damage. */
 static bool candidate_split(const query_t *query, span_t place, candidate_t *candidate) {
     size_t value = 0, key_at = 0;
-    if (query->any) {
+    if (query->valued) {
         const uint8_t *nul = place.len == 0 ? NULL : memchr(place.ptr, 0, place.len);
         if (nul == NULL) {
             return false;
@@ -401,6 +404,11 @@ static bool look_at(const merge_t *self, const candidate_t *candidate, tape_t *t
     return true;
 }
 
+static uint64_t created_at(const tape_t *tape) {
+    uint32_t token = tape_find(tape, 0, "created_at");
+    return token != 0 && tape->tokens[token].type == TOKEN_U64 ? tape->tokens[token].u64 : 0;
+}
+
 /* Is this what was asked for? What is damaged may be. Of text, a row has the beginning only. */
 static bool matches(const query_t *self, const candidate_t *candidate, const look_t *look, const tape_t *tape) {
     if (self->field == NULL || look->damaged) {
@@ -413,9 +421,10 @@ static bool matches(const query_t *self, const candidate_t *candidate, const loo
     if (token == 0 || !value_types[field->type].take(field, &tape->tokens[token], &value)) {
         return false;
     }
-    index_value(field, &value, &row);
-    span_t asked = self->any ? candidate->value : span_of(self->row.bytes, self->row.len);
-    return span_equal(span_of(row.bytes, row.len), asked) &&
+    index_row(field, &value, created_at(tape), &row);
+    size_t begin = self->row.len; /* 0: any */
+    span_t rest = span_of(row.bytes + begin, row.len >= begin ? row.len - begin : 0);
+    return row.len >= begin && memcmp(row.bytes, self->row.bytes, begin) == 0 && span_equal(rest, candidate->value) &&
            (self->any || field->type != FIELD_TEXT || span_equal(value.text, self->value.text));
 }
 
@@ -444,14 +453,14 @@ typedef struct page {
 
 static void pack_row(const query_t *query, const candidate_t *candidate, const look_t *look, const tape_t *tape,
                      bool state, pack_t *pack) {
-    pack_map(pack, 3 + query->any + state);
+    pack_map(pack, 3 + query->valued + state);
     pack_cstring(pack, "key");
     pack_text(pack, candidate->key);
     pack_cstring(pack, "version");
     pack_u64(pack, look->damaged ? 0 : look->cell.version);
     pack_cstring(pack, "bytes");
     pack_u64(pack, look->value.len);
-    if (query->any) {
+    if (query->valued) {
         pack_cstring(pack, "value");
         pack_text(pack, candidate->value);
     }
@@ -471,7 +480,7 @@ static bool page_add(page_t *self, const query_t *query, const candidate_t *cand
                      const tape_t *tape) {
     size_t before = self->rows.len;
     bool state = query->states && !look->damaged && state_travels(tape);
-    uint32_t values = ROW_VALUES + (query->any ? VALUE_VALUES : 0) + (state ? 1 + tape->count : 0);
+    uint32_t values = ROW_VALUES + (query->valued ? VALUE_VALUES : 0) + (state ? 1 + tape->count : 0);
     if (values > VALUES_MAX - self->values) {
         return false;
     }
@@ -511,7 +520,7 @@ static void page_fill(page_t *self, merge_t *merge, tape_t *tape) {
 }
 
 static void page_pack(const page_t *self, const query_t *query, query_place_t place, bool more, pack_t *reply) {
-    pack_map(reply, 4 + more + (more && query->any));
+    pack_map(reply, 4 + more + (more && query->valued));
     pack_cstring(reply, "shard");
     pack_u64(reply, place.shard);
     pack_cstring(reply, "shards");
@@ -525,7 +534,7 @@ static void page_pack(const page_t *self, const query_t *query, query_place_t pl
         pack_cstring(reply, "through");
         pack_text(reply, self->through.key);
     }
-    if (more && query->any) {
+    if (more && query->valued) {
         pack_cstring(reply, "through_value");
         pack_text(reply, self->through.value);
     }

@@ -36,7 +36,8 @@ typedef union query_value {
     span_t text;
 } query_value_t;
 
-/* Where a row stands: its key; where any value is asked for, bytes of the value, NUL, and the key. */
+/* Where a row stands: its key; where any value is asked for, bytes of the value, NUL, and the key; where one is, of a
+   field that is BY_TIME, the time, NUL, and the key. */
 enum { QUERY_PLACE_BYTES_MAX = INDEX_VALUE_BYTES_MAX + 1 + KEY_BYTES_MAX };
 
 /* A list_request, understood. For embedding; points into the request. */
@@ -46,8 +47,9 @@ typedef struct query {
     bool states, descending;
     const field_t *field; /* NULL: all actors of the kind */
     bool any;             /* value of the field; else this one: */
+    bool valued;          /* rows have a value: any, or the time */
     query_value_t value;
-    index_value_t row; /* of its index rows */
+    index_value_t row; /* of its index rows, or what they begin with */
     size_t after_bytes;
     uint8_t after[QUERY_PLACE_BYTES_MAX]; /* a place; empty: from the first */
 } query_t;

@@ -167,6 +167,22 @@ Test(index, values_have_golden_bytes) {
     assert_value(THING_BALANCE, &(int64_t){INT64_MAX}, "ffffffffffffffff");
 }
 
+Test(index, rows_by_time_have_the_time_behind_the_value) {
+    index_value_t row;
+    char longest[100];
+    span_t owner = span_text("mina");
+    memset(longest, 'o', sizeof longest);
+    assert_value(THING_OWNER, &owner, "mina~");
+    index_row(&thing_fields[THING_OWNER], &owner, 0x1a2b, &row);
+    cr_assert(span_equal(span_of(row.bytes, row.len), span_text("mina~0000000000001a2b")));
+    index_row(&thing_fields[THING_NAME], &owner, 0x1a2b, &row);
+    cr_assert(span_equal(span_of(row.bytes, row.len), span_text("mina")));
+    owner = span_of(longest, sizeof longest);
+    index_row(&thing_fields[THING_OWNER], &owner, UINT64_MAX, &row);
+    cr_assert_eq(row.len, INDEX_VALUE_BYTES_MAX, "the value makes room");
+    cr_assert_eq(row.bytes[INDEX_VALUE_BYTES_MAX - INDEX_TIME_BYTES - 1], '~');
+}
+
 Test(index, a_long_text_is_cut_between_characters) {
     char text[INDEX_VALUE_BYTES_MAX + 4];
     memset(text, 'a', sizeof text);

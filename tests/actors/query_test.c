@@ -225,7 +225,7 @@ static void make(const char *key, thing_t thing) {
 
 Test(query, a_field_without_rows_is_no_way_to_find_anybody) {
     static const char sentence[] =
-        "Actors of thing are found by these fields only: name, colour, open, count, balance, made_at";
+        "Actors of thing are found by these fields only: name, colour, open, count, balance, made_at, owner";
     assert_no_value("note", "x", sentence);
     assert_no_value("token", "x", sentence);
     assert_no_value("nam", "x", sentence);
@@ -256,7 +256,7 @@ Test(query, a_value_without_its_field_is_refused) {
 }
 
 Test(query, half_a_place_is_none) {
-    static const char sentence[] = "A page is after a value and a key where any value is asked for, else after a key";
+    static const char sentence[] = "A page is after a value and a key where rows have values, else after a key";
     list_request_t asked = with_value("name", "x");
     FIELD_SET(list_request, &asked, after_value, span_text("m"));
     assert_refused(&kind_thing, &asked, sentence);
@@ -267,15 +267,18 @@ Test(query, half_a_place_is_none) {
     assert_refused(&kind_thing, &asked, sentence);
 }
 
-/* In the order of the field's values; "" if the page begins with the first. */
-static void assert_by_value(const char *field, const char *after_value, const char *after, bool descending,
-                            const char *keys) {
+/* In the order of the rows' values; "" if the page begins with the first. value NULL: any. */
+static void assert_rows(const char *field, const char *value, const char *after_value, const char *after,
+                        bool descending, const char *keys) {
     static page_t page;
     char text[256] = "";
     size_t len = 0;
     list_request_t asked = {0};
     FIELD_SET(list_request, &asked, field, span_text(field));
     FIELD_SET(list_request, &asked, descending, descending);
+    if (value != NULL) {
+        FIELD_SET(list_request, &asked, value, span_text(value));
+    }
     if (after_value[0] != 0) {
         FIELD_SET(list_request, &asked, after_value, span_text(after_value));
         FIELD_SET(list_request, &asked, after, span_text(after));
@@ -290,6 +293,11 @@ static void assert_by_value(const char *field, const char *after_value, const ch
         len += (size_t)snprintf(text + len, sizeof text - len, "%s=%s ", row->value, row->key);
     }
     cr_assert_str_eq(text, keys, "%s", text);
+}
+
+static void assert_by_value(const char *field, const char *after_value, const char *after, bool descending,
+                            const char *keys) {
+    assert_rows(field, NULL, after_value, after, descending, keys);
 }
 
 Test(query, with_any_value_the_order_is_that_of_values_and_then_of_keys, .init = open_view, .fini = close_view) {
@@ -307,6 +315,46 @@ Test(query, with_any_value_the_order_is_that_of_values_and_then_of_keys, .init =
     assert_by_value("name", "ann", "", false, "ann=b ann=c ann!=e bea=a ");
     assert_by_value("name", "am", "x", false, "ann=b ann=c ann!=e bea=a ");
     assert_by_value("colour", "", "", false, "RED=a RED=b RED=c RED=d RED=e ");
+}
+
+static void make_owned(const char *key, const char *owner, uint64_t created_at) {
+    thing_t thing = thing_named("ann");
+    thing.present |= thing_bit(THING_OWNER) | thing_bit(THING_CREATED_AT);
+    thing.owner = span_text(owner);
+    thing.created_at = created_at;
+    make(key, thing);
+}
+
+Test(query, by_time_the_order_is_that_of_time_and_then_of_keys, .init = open_view, .fini = close_view) {
+#define AT(digit) "000000000000000" digit "="
+    make_owned("c", "mina", 1);
+    make_owned("a", "mina", 3);
+    make_owned("x", "min", 2);
+    view_fixture_apply(&fixture);
+    make_owned("b", "mina", 2);
+    make_owned("d", "mina", 2);
+    make_owned("y", "mina~", 2);
+    make("z", thing_named("ann"));
+    assert_rows("owner", "mina", "", "", false, AT("1") "c " AT("2") "b " AT("2") "d " AT("3") "a ");
+    assert_rows("owner", "mina", "", "", true, AT("3") "a " AT("2") "d " AT("2") "b " AT("1") "c ");
+    assert_rows("owner", "mina", "0000000000000002", "b", false, AT("2") "d " AT("3") "a ");
+    assert_rows("owner", "mina", "0000000000000002", "d", true, AT("2") "b " AT("1") "c ");
+    assert_rows("owner", "min", "", "", true, AT("2") "x ");
+    assert_rows("owner", "otto", "", "", true, "");
+    assert_by_value("owner", "mina~0000000000000002", "d", false,
+                    "mina~" AT("3") "a mina~~" AT("2") "y min~" AT("2") "x ");
+#undef AT
+}
+
+Test(query, what_was_made_when_makes_no_difference_to_whose_it_is, .init = open_view, .fini = close_view) {
+    static char one[101], other[101];
+    memset(one, 'o', 100);
+    memset(other, 'o', 100);
+    other[99] = 'x'; /* both are cut to the same row */
+    make_owned("a", one, 1);
+    make_owned("b", other, 2);
+    assert_rows("owner", one, "", "", false, "0000000000000001=a ");
+    assert_rows("owner", other, "", "", false, "0000000000000002=b ");
 }
 
 Test(query, with_any_value_who_has_none_is_not_met, .init = open_view, .fini = close_view) {

@@ -23,7 +23,7 @@ TestSuite(shard, .init = setup, .fini = teardown);
 
 #define CALL(...) fixture_call(&fixture, &(call_t){__VA_ARGS__})
 #define SEND(...) fixture_send(&fixture, &(call_t){__VA_ARGS__})
-enum { USER_ROWS = 2 }; /* the head record, and where its status is indexed */
+enum { USER_ROWS = 3 }; /* the head record, and where its status and its time are indexed */
 
 #define MINA "{\"email\":\"mina@example.org\",\"name\":\"Mina\"}"
 #define RENAME(name) "{\"name\":\"" name "\"}"

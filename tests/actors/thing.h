@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thing: a kind of the tests' own, with an indexed field of each type that can be indexed, one that is not indexed, and
- * a secret. Its records and rows are written as the runtime does it, through a view_fixture.
+ * thing: a kind of the tests' own, with an indexed field of each type that can be indexed, one by time, one that is not
+ * indexed, and a secret. Its records and rows are written as the runtime does it, through a view_fixture.
  */
 #ifndef DORAN_TESTS_ACTORS_THING_H
 #define DORAN_TESTS_ACTORS_THING_H
@@ -20,9 +20,22 @@ typedef struct thing {
     int64_t balance;
     uint64_t made_at;
     span_t token;
+    span_t owner;
+    uint64_t created_at;
 } thing_t;
 
-enum { THING_NAME, THING_NOTE, THING_COLOUR, THING_OPEN, THING_COUNT, THING_BALANCE, THING_MADE_AT, THING_TOKEN };
+enum {
+    THING_NAME,
+    THING_NOTE,
+    THING_COLOUR,
+    THING_OPEN,
+    THING_COUNT,
+    THING_BALANCE,
+    THING_MADE_AT,
+    THING_TOKEN,
+    THING_OWNER,
+    THING_CREATED_AT
+};
 enum { RED, BLUE };
 
 static const char *const thing_colours[] = {[RED] = "RED", [BLUE] = "BLUE"};
@@ -39,6 +52,8 @@ static const field_t thing_fields[] = {
     [THING_BALANCE] = {THING_FIELD(balance, FIELD_I64, OPTIONAL | INDEX), .min = 1ull << 63, .max = INT64_MAX},
     [THING_MADE_AT] = {THING_FIELD(made_at, FIELD_TIME, OPTIONAL | INDEX), .max = UINT64_MAX},
     [THING_TOKEN] = {THING_FIELD(token, FIELD_TEXT, SECRET), .max = 1000},
+    [THING_OWNER] = {THING_FIELD(owner, FIELD_TEXT, OPTIONAL | INDEX | BY_TIME), .max = 1000},
+    [THING_CREATED_AT] = {THING_FIELD(created_at, FIELD_TIME, OPTIONAL), .max = UINT64_MAX},
 };
 static const record_t record_thing = {.name = "thing",
                                       .version = 3,

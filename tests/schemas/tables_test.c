@@ -114,17 +114,30 @@ static void assert_field_sound(const record_t *record, const field_t *field) {
     cr_assert(field->type != FIELD_RECORD || field->element != NULL, "%s.%s", record->name, field->name);
     cr_assert(field->type == FIELD_RECORD || field->type == FIELD_LIST || field->element == NULL, "%s.%s", record->name,
               field->name);
-    cr_assert_eq(field->flags & ~(uint32_t)(REQUIRED | SECRET | INDEX | SYSTEM), 0, "%s.%s", record->name, field->name);
+    cr_assert_eq(field->flags & ~(uint32_t)(REQUIRED | SECRET | INDEX | BY_TIME | SYSTEM), 0, "%s.%s", record->name,
+                 field->name);
     cr_assert_neq(field->flags & (REQUIRED | SYSTEM), REQUIRED | SYSTEM, "%s.%s: people cannot give it", record->name,
                   field->name);
     cr_assert_leq(strlen(field->name), PROBLEM_NAME_BYTES_MAX, "%s.%s", record->name, field->name);
     cr_assert_gt(strlen(field->text), 0, "%s.%s", record->name, field->name);
 }
 
+static bool has_created_at(const record_t *record) {
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        const field_t *field = &record->fields[i];
+        if (strcmp(field->name, "created_at") == 0) {
+            return field->type == FIELD_TIME && (field->flags & REQUIRED) != 0;
+        }
+    }
+    return false;
+}
+
 static void assert_index_sound(const record_t *record, const field_t *field) {
     static const field_type_t unindexed[] = {FIELD_ANY, FIELD_LIST, FIELD_RECORD, FIELD_BYTES};
     cr_assert(is_state(record), "%s.%s: only the state of a kind is indexed", record->name, field->name);
     cr_assert_eq(field->flags & SECRET, 0, "%s.%s is secret", record->name, field->name);
+    cr_assert((field->flags & BY_TIME) == 0 || has_created_at(record), "%s.%s: by which time?", record->name,
+              field->name);
     for (size_t i = 0; i < ARRAY_LENGTH(unindexed); i++) {
         cr_assert_neq(field->type, unindexed[i], "%s.%s is of no type that is indexed", record->name, field->name);
     }

@@ -218,10 +218,9 @@ static char *show_row(const walk_t *self, const row_t *row) {
     return item;
 }
 
-static json_t *place_after(const walk_t *self, const rows_place_t *place) {
-    bool valued = self->source.field != NULL && self->source.value == NULL;
-    return valued ? json_pack("{ss ss}", "after", place->key, "after_value", place->value)
-                  : json_pack("{ss}", "after", place->key);
+static json_t *place_after(const rows_place_t *place) {
+    return place->value[0] != 0 ? json_pack("{ss ss}", "after", place->key, "after_value", place->value)
+                                : json_pack("{ss}", "after", place->key);
 }
 
 static void answer_rows(walk_t *self) {
@@ -235,9 +234,9 @@ static void answer_rows(walk_t *self) {
     }
     json_t *next = NULL;
     if (shown < self->rows.count) {
-        next = place_after(self, shown > 0 ? &self->rows.items[shown - 1].place : &self->rows.last);
+        next = place_after(shown > 0 ? &self->rows.items[shown - 1].place : &self->rows.last);
     } else if (self->rows.more) {
-        next = place_after(self, &self->rows.last);
+        next = place_after(&self->rows.last);
     }
     listing_end(self->call, page, next);
 }

@@ -14,7 +14,7 @@
 
 void run_list_users(call_t *call) {
     users_wanted_t wanted;
-    listing_source_t users = {.kind = &kinds[KIND_user], .item = &record_user_view};
+    listing_source_t users = {.kind = &kinds[KIND_user], .item = &record_user_view, .field = "created_at"};
     if (!message_read(call, &record_users_wanted, &wanted)) {
         return;
     }
@@ -25,10 +25,11 @@ void run_list_users(call_t *call) {
     listing_run(call, &users);
 }
 
-/* Only administrators may see those of others, which is for the server to say. */
+/* All orders, only administrators may list, which is for the server to say. */
 void run_list_orders(call_t *call) {
     orders_wanted_t wanted;
-    listing_source_t orders = {.kind = &kinds[KIND_order], .item = &record_order_view, .descending = true};
+    listing_source_t orders = {
+        .kind = &kinds[KIND_order], .item = &record_order_view, .field = "created_at", .descending = true};
     if (!message_read(call, &record_orders_wanted, &wanted)) {
         return;
     }

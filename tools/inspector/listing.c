@@ -20,10 +20,10 @@ typedef struct listing {
     const arguments_t *arguments;
     doran_t *server;
     rows_t page;
-    span_t field, value;           /* of --where; absent without */
-    char after[KEY_BYTES_MAX + 1]; /* the last key done with */
-    bool malformed;                /* an answer of this page */
-    char text[256];                /* of the error that a shard answered */
+    span_t field, value; /* of --where; absent without */
+    rows_place_t after;  /* the last place done with */
+    bool malformed;      /* an answer of this page */
+    char text[256];      /* of the error that a shard answered */
 } listing_t;
 
 static void take_answer(void *context, const doran_reply_t *reply) {
@@ -37,8 +37,8 @@ static void take_answer(void *context, const doran_reply_t *reply) {
 
 /* Does the page end behind where it begins? */
 static bool is_behind(const listing_t *self) {
-    int order = strcmp(self->page.last.key, self->after);
-    return self->after[0] == 0 || (self->page.descending ? order < 0 : order > 0);
+    int order = rows_place_compare(&self->page.last, &self->after);
+    return self->after.key[0] == 0 || (self->page.descending ? order < 0 : order > 0);
 }
 
 /* Fills the page with the rows behind `after`. */
@@ -48,7 +48,10 @@ static int ask(void *list, uint64_t most, size_t *complete, bool *more) {
     uint8_t bytes[REQUEST_BYTES];
     pack_t pack = pack_into(bytes, sizeof bytes);
     list_request_t request = {0};
-    FIELD_SET(list_request, &request, after, span_text(self->after));
+    FIELD_SET(list_request, &request, after, span_text(self->after.key));
+    if (self->after.value[0] != 0) {
+        FIELD_SET(list_request, &request, after_value, span_text(self->after.value));
+    }
     FIELD_SET(list_request, &request, limit, most < PAGE_ROWS ? most : PAGE_ROWS);
     if (self->field.ptr != NULL) {
         FIELD_SET(list_request, &request, field, self->field);
@@ -74,7 +77,7 @@ static int ask(void *list, uint64_t most, size_t *complete, bool *more) {
     }
     *complete = rows_finish(&self->page);
     *more = self->page.more;
-    memcpy(self->after, self->page.last.key, sizeof self->after);
+    self->after = self->page.last;
     return DONE;
 }
 
@@ -137,7 +140,7 @@ int command_ls(const arguments_t *arguments) {
     if (!read_where(&self, arguments->where)) {
         return WRONG_USAGE;
     }
-    snprintf(self.after, sizeof self.after, "%s", after);
+    snprintf(self.after.key, sizeof self.after.key, "%s", after);
     self.server = connect_server(arguments);
     if (self.server == NULL) {
         return NOT_REACHED;

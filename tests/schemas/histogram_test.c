@@ -116,3 +116,15 @@ Test(histogram, reset_forgets_everything) {
     cr_assert_eq(histogram.count, 0);
     cr_assert_eq(histogram_percentile(&histogram, 1), 0);
 }
+
+Test(histogram, those_up_to_a_value_are_counted) {
+    histogram_reset(&histogram);
+    for (uint64_t us = 1; us <= 100; us++) {
+        histogram_record(&histogram, us * 1000);
+    }
+    cr_assert_eq(histogram_up_to(&histogram, 0), 0);
+    cr_assert_eq(histogram_up_to(&histogram, 127), 0);
+    uint64_t half = histogram_up_to(&histogram, 50500);
+    cr_assert(half == 50 || half == 51, "%llu", (unsigned long long)half);
+    cr_assert_eq(histogram_up_to(&histogram, UINT64_MAX), 100);
+}

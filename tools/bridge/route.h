@@ -34,12 +34,12 @@ enum route_flags {
     EMPTY = 1 << 6,         /* 204: what the method answers is not shown */
     MERGED = 1 << 7,        /* JSON Merge Patch: null takes a field away */
     LISTED = 1 << 8,        /* a list, in pages: takes limit and cursor */
-    STREAMED = 1 << 12,     /* server-sent events */
-    UNSTORED = 1 << 9,      /* no cache keeps the answer */
-    GUARDED = 1 << 10,      /* CONDITIONAL where there is something already; else it is created: 201 */
-    OPEN_OUTSIDE = 1 << 11, /* no JSON API: not in /openapi.json, no limits */
-    SCARCE = 1 << 20,       /* an address may ask for few of them: guessing passwords, collecting addresses */
-    LOCAL = 1 << 21,        /* who asks from this machine need not show who it is */
+    STREAMED = 1 << 9,      /* server-sent events */
+    UNSTORED = 1 << 10,     /* no cache keeps the answer */
+    GUARDED = 1 << 11,      /* CONDITIONAL where there is something already; else it is created: 201 */
+    OPEN_OUTSIDE = 1 << 12, /* no JSON API: not in /openapi.json, no limits */
+    SCARCE = 1 << 13,       /* an address may ask for few of them: guessing passwords, collecting addresses */
+    LOCAL = 1 << 14,        /* who asks from this machine need not show who it is */
 };
 
 typedef struct call call_t;

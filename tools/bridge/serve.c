@@ -234,8 +234,14 @@ static void check_role(call_t *call, const doran_reply_t *reply) {
     }
 }
 
-/* What is done by the bridge itself, nobody else would refuse: so the user's own record says what the user may do. Who
-   may call a method, the server looks after. */
+/* What is done by the bridge itself, or may be asked of the server by everybody, nobody else would refuse. */
+static bool must_know_role(const call_t *call) {
+    const route_t *route = call->route;
+    bool refused_there = route->run == NULL && (route->kind->methods[route->kind_method].roles & ROLE_USER) == 0;
+    return access_of(call) == ACCESS_ADMIN && !refused_there;
+}
+
+/* The user's own record says what the user may do. */
 static void ask_role(call_t *call) {
     char address[SUBJECT_BYTES_MAX + 1];
     snprintf(address, sizeof address, "user/%s", people_user(call->person));
@@ -274,7 +280,7 @@ void serve_request(void *context, http_request_t *request) {
     if (!edge_admit(call) || !require_route(call, allowed) || !require_person(call, why)) {
         return;
     }
-    if (call->route->run != NULL && access_of(call) == ACCESS_ADMIN) {
+    if (must_know_role(call)) {
         ask_role(call);
     } else {
         go_on(call);

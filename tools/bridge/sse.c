@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "tools/bridge/live.h"
+#include "tools/bridge/message.h"
 #include "tools/bridge/problem.h"
 #include "tools/bridge/runs.h"
 #include "tools/bridge/stream.h"
@@ -212,6 +213,10 @@ void run_room_events(call_t *call) {
     span_t room = route_capture(call->route, &call->captures, "id");
     live_t *live = call->bridge->live;
     parting_t parting;
+    empty_t nothing;
+    if (!message_read(call, &record_empty, &nothing)) {
+        return;
+    }
     if (!address_key_valid(room)) {
         call_refuse(call, REFUSE_NOT_FOUND, NULL);
         return;

@@ -36,7 +36,8 @@ class Values:
 
     def make_integer(self, schema, *_):
         least, most = schema.get("minimum", 0), schema.get("maximum", 2**53)
-        return self.random.choice([least, most, *[self.random.randint(least, min(most, least + 20)) for _ in range(4)]])
+        begin = max(least, min(0, most - 20))
+        return self.random.choice([least, most, *[self.random.randint(begin, min(most, begin + 20)) for _ in range(4)]])
 
     def make_boolean(self, *_):
         return self.random.random() < 0.5

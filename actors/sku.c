@@ -88,6 +88,12 @@ static status_t check_price(turn_t *turn, span_t raw) {
                : turn_fail(turn, STATUS_INVALID, "price: amount is more than %lld", (long long)PRICE_AMOUNT_MAX);
 }
 
+/* ANY is one whole value; its first byte says of which type. */
+static bool is_map(span_t value) {
+    uint8_t type = value.ptr[0];
+    return (type >= 0x80 && type <= 0x8f) || type == 0xde || type == 0xdf;
+}
+
 static status_t create(turn_t *turn, const void *state, const void *request) {
     const sku_create_t *asked = request;
     sku_t sku = {0};
@@ -96,9 +102,14 @@ static status_t create(turn_t *turn, const void *state, const void *request) {
     if (status != STATUS_OK) {
         return status;
     }
+    if (FIELD_HAS(sku_create, asked, attributes) && !is_map(asked->attributes)) {
+        return turn_fail(turn, STATUS_INVALID, "attributes: it is no map");
+    }
     FIELD_SET(sku, &sku, product, asked->product);
     FIELD_SET(sku, &sku, name, asked->name);
     FIELD_SET(sku, &sku, price, asked->price);
+    FIELD_COPY(sku, &sku, sku_create, asked, attributes);
+    FIELD_COPY(sku, &sku, sku_create, asked, description);
     FIELD_SET(sku, &sku, on_hand, 0);
     FIELD_SET(sku, &sku, reserved, 0);
     FIELD_SET(sku, &sku, entries, 0);

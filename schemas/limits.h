@@ -84,6 +84,7 @@ enum {
 
     /* The shop. */
     ORDER_LINES_MAX = 20,
+    PRODUCT_SKUS_MAX = 100,                     /* that are shown of one product */
     ORDER_QUANTITY_MAX = 1000,                  /* of one line */
     ORDER_KEY_BYTES_MAX = SUBKEY_BYTES_MAX - 1, /* an order is named in the own keys of its SKUs */
 

@@ -6,7 +6,6 @@
 
 #include "schemas/json.h"
 #include "schemas/records.h"
-#include "schemas/rows.h"
 #include "tools/bridge/body.h"
 #include "tools/bridge/cursor.h"
 #include "tools/bridge/people.h"
@@ -184,11 +183,11 @@ bool listing_take_limit(call_t *call, uint64_t *limit) {
 
 /* A list under way; the call's own. */
 typedef struct walk {
-    call_t *call;
     listing_source_t source;
     uint64_t limit;
     rows_t rows;
     bool malformed;
+    listing_done_fn done;
 } walk_t;
 
 static void forget_walk(void *own) {
@@ -204,43 +203,6 @@ static void take_shard(call_t *call, const doran_reply_t *reply) {
     }
 }
 
-/* NULL: the state is damaged, and nothing can be said. */
-static char *show_row(const walk_t *self, const row_t *row) {
-    tape_t *tape = self->call->bridge->tape;
-    char *item = NULL;
-    if (row->state == NULL || tape_read_whole(tape, span_of(row->state, row->state_bytes)) != STATUS_OK) {
-        return NULL;
-    }
-    char *state = json_print_for_web(self->source.item, tape, 0, NULL);
-    int len = asprintf(&item, "{\"%s\":\"%s\",%s", self->source.item->fields[0].name, row->place.key, state + 1);
-    CHECK(len > 0, "out of memory");
-    free(state);
-    return item;
-}
-
-static json_t *place_after(const rows_place_t *place) {
-    return place->value[0] != 0 ? json_pack("{ss ss}", "after", place->key, "after_value", place->value)
-                                : json_pack("{ss}", "after", place->key);
-}
-
-static void answer_rows(walk_t *self) {
-    size_t complete = rows_finish(&self->rows), shown = complete < self->limit ? complete : self->limit;
-    struct evbuffer *page = listing_begin();
-    for (size_t i = 0; i < shown; i++) {
-        char *item = show_row(self, &self->rows.items[i]);
-        if (item != NULL) {
-            listing_add(page, item);
-        }
-    }
-    json_t *next = NULL;
-    if (shown < self->rows.count) {
-        next = place_after(shown > 0 ? &self->rows.items[shown - 1].place : &self->rows.last);
-    } else if (self->rows.more) {
-        next = place_after(&self->rows.last);
-    }
-    listing_end(self->call, page, next);
-}
-
 static void finish(call_t *call, const doran_reply_t *reply) {
     walk_t *self = call->own;
     (void)reply;
@@ -248,7 +210,8 @@ static void finish(call_t *call, const doran_reply_t *reply) {
         call_refuse(call, REFUSE_BUSY, "The server's answer cannot be read");
         return;
     }
-    answer_rows(self);
+    size_t complete = rows_finish(&self->rows);
+    self->done(call, &self->rows, complete);
 }
 
 /* Of the JSON that a cursor left. */
@@ -262,34 +225,75 @@ static void set_place(const call_t *call, list_request_t *request) {
     }
 }
 
-static span_t pack_request(const walk_t *self) {
-    pack_t pack = pack_into(self->call->bridge->room, self->call->bridge->room_bytes);
+static span_t pack_request(const call_t *call, const walk_t *walk) {
+    pack_t pack = pack_into(call->bridge->room, call->bridge->room_bytes);
     list_request_t request = {0};
-    FIELD_SET(list_request, &request, limit, self->limit);
+    FIELD_SET(list_request, &request, limit, walk->limit);
     FIELD_SET(list_request, &request, states, true);
-    FIELD_SET(list_request, &request, descending, self->source.descending);
-    if (self->source.field != NULL) {
-        FIELD_SET(list_request, &request, field, span_text(self->source.field));
+    FIELD_SET(list_request, &request, descending, walk->source.descending);
+    if (walk->source.field != NULL) {
+        FIELD_SET(list_request, &request, field, span_text(walk->source.field));
     }
-    if (self->source.value != NULL) {
-        FIELD_SET(list_request, &request, value, span_text(self->source.value));
+    if (walk->source.value != NULL) {
+        FIELD_SET(list_request, &request, value, span_text(walk->source.value));
     }
-    set_place(self->call, &request);
+    set_place(call, &request);
     record_encode(&record_list_request, &request, &pack);
-    CHECK(pack_ok(&pack), "%zu bytes are too few", self->call->bridge->room_bytes);
+    CHECK(pack_ok(&pack), "%zu bytes are too few", call->bridge->room_bytes);
     return pack_bytes(&pack);
+}
+
+void listing_ask(call_t *call, const listing_source_t *source, uint64_t limit, listing_done_fn done) {
+    walk_t *self = calloc(1, sizeof *self);
+    CHECK(self != NULL, "out of memory");
+    *self = (walk_t){.source = *source, .limit = limit, .done = done};
+    call->own = self;
+    call->own_free = forget_walk;
+    rows_init(&self->rows, source->descending);
+    call_send_query(call, source->kind->name, "list", pack_request(call, self), take_shard, finish);
+}
+
+/* NULL: the state is damaged, and nothing can be said. */
+static char *show_row(const call_t *call, const record_t *record, const row_t *row) {
+    tape_t *tape = call->bridge->tape;
+    char *item = NULL;
+    if (row->state == NULL || tape_read_whole(tape, span_of(row->state, row->state_bytes)) != STATUS_OK) {
+        return NULL;
+    }
+    char *state = json_print_for_web(record, tape, 0, NULL);
+    int len = asprintf(&item, "{\"%s\":\"%s\",%s", record->fields[0].name, row->place.key, state + 1);
+    CHECK(len > 0, "out of memory");
+    free(state);
+    return item;
+}
+
+static json_t *place_after(const rows_place_t *place) {
+    return place->value[0] != 0 ? json_pack("{ss ss}", "after", place->key, "after_value", place->value)
+                                : json_pack("{ss}", "after", place->key);
+}
+
+static void answer_rows(call_t *call, const rows_t *rows, size_t complete) {
+    const walk_t *self = call->own;
+    size_t shown = complete < self->limit ? complete : self->limit;
+    struct evbuffer *page = listing_begin();
+    for (size_t i = 0; i < shown; i++) {
+        char *item = show_row(call, self->source.item, &rows->items[i]);
+        if (item != NULL) {
+            listing_add(page, item);
+        }
+    }
+    json_t *next = NULL;
+    if (shown < rows->count && shown > 0) {
+        next = place_after(&rows->items[shown - 1].place);
+    } else if (rows->more) {
+        next = place_after(&rows->last);
+    }
+    listing_end(call, page, next);
 }
 
 void listing_run(call_t *call, const listing_source_t *source) {
     uint64_t limit;
-    if (!listing_take_limit(call, &limit)) {
-        return;
+    if (listing_take_limit(call, &limit)) {
+        listing_ask(call, source, limit, answer_rows);
     }
-    walk_t *self = calloc(1, sizeof *self);
-    CHECK(self != NULL, "out of memory");
-    *self = (walk_t){.call = call, .source = *source, .limit = limit};
-    call->own = self;
-    call->own_free = forget_walk;
-    rows_init(&self->rows, source->descending);
-    call_send_query(call, source->kind->name, "list", pack_request(self), take_shard, finish);
 }

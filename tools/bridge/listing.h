@@ -11,6 +11,7 @@
 #ifndef DORAN_BRIDGE_LISTING_H
 #define DORAN_BRIDGE_LISTING_H
 
+#include "schemas/rows.h"
 #include "tools/bridge/call.h"
 
 /* Puts what the cursor says into the call's JSON, in place of it. False: refused. */
@@ -28,6 +29,10 @@ typedef struct listing_source {
 } listing_source_t;
 /* Answers with the page that the call asks for. Takes the call. */
 void listing_run(call_t *call, const listing_source_t *source);
+/* Asks for rows behind the place that the call asks for, and calls done with them, once, sorted: `complete` from the
+   first may be shown. They are valid until the call is answered. Takes the call, and its `own`. */
+typedef void (*listing_done_fn)(call_t *call, const rows_t *rows, size_t complete);
+void listing_ask(call_t *call, const listing_source_t *source, uint64_t limit, listing_done_fn done);
 
 /* For functions of routes: how many items are asked for. False: refused. */
 bool listing_take_limit(call_t *call, uint64_t *limit);

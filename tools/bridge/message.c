@@ -201,6 +201,17 @@ bool message_read(call_t *call, const record_t *record, void *out) {
     return made.ptr != NULL && read_made(call, record, made, out);
 }
 
+void message_send(call_t *call, const char *address, const method_t *method, json_t *request, call_done_fn done) {
+    pack_t pack = pack_into(call->bridge->room, call->bridge->room_bytes);
+    body_pack_record(method->request, request, &pack);
+    json_decref(request);
+    if (pack_ok(&pack)) {
+        call_send(call, address, method->name, pack_bytes(&pack), done);
+    } else {
+        call_refuse(call, REFUSE_TOO_LARGE, NULL);
+    }
+}
+
 static void answer(call_t *call, const doran_reply_t *reply) {
     if (has(call, LISTED)) {
         listing_answer(call, method_of(call)->reply, reply);

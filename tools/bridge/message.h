@@ -15,5 +15,7 @@ void message_run(call_t *call);
 /* For functions of routes: the record from the call's parts. Its texts are valid until the next message is made, or the
    loop goes on. False: refused, and the call is gone. */
 bool message_read(call_t *call, const record_t *record, void *out);
+/* Sends a message of this method, from JSON, which is taken, and calls done with the reply. Errors end the call. */
+void message_send(call_t *call, const char *address, const method_t *method, json_t *request, call_done_fn done);
 
 #endif

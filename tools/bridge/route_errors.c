@@ -28,6 +28,7 @@ static const status_t said[ROUTE_COUNT][SAID_MAX] = {
     [ROUTE_post_message] = {STATUS_FORBIDDEN},
     [ROUTE_list_messages] = {STATUS_FORBIDDEN},
     [ROUTE_room_events] = {STATUS_FORBIDDEN},
+    [ROUTE_create_product] = {STATUS_CONFLICT, STATUS_INVALID_ADDRESS},
     [ROUTE_adjust_stock] = {STATUS_CONFLICT},
     [ROUTE_show_message] = {STATUS_FORBIDDEN},
     [ROUTE_list_order_transitions] = {STATUS_FORBIDDEN},

@@ -58,7 +58,7 @@ settings_t settings_defaults(void) {
     settings_t self = {0};
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         if (table[i].type == TYPE_TEXT) {
-            strcpy(text_of(&self, &table[i]), table[i].preset_text);
+            snprintf(text_of(&self, &table[i]), SETTING_TEXT_BYTES, "%s", table[i].preset_text);
         } else {
             *value_of(&self, &table[i]) = table[i].preset;
         }
@@ -119,7 +119,7 @@ static status_t set_text(loader_t *self, const place_t *place, const setting_t *
     if (strlen(text) >= SETTING_TEXT_BYTES) {
         return refuse(self, place, "%s is longer than %d bytes", setting->name, SETTING_TEXT_BYTES - 1);
     }
-    strcpy(text_of(&self->settings, setting), text);
+    snprintf(text_of(&self->settings, setting), SETTING_TEXT_BYTES, "%s", text);
     return STATUS_OK;
 }
 

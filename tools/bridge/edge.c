@@ -110,14 +110,13 @@ static void trace_call(call_t *call) {
 
 void edge_begin(call_t *call) {
     const edge_t *self = call->bridge->edge;
-    ip_t peer = {{0}};
+    const ip_t *peer = http_peer(call->http);
     call->began_ns = now_ns();
     name_call(call);
     trace_call(call);
-    ip_parse(span_text(http_peer(call->http)), &peer);
     call->client = self->proxies.count == 0
-                       ? peer
-                       : networks_client(&self->proxies, &peer, http_last_header(call->http, "X-Forwarded-For"));
+                       ? *peer
+                       : networks_client(&self->proxies, peer, http_last_header(call->http, "X-Forwarded-For"));
 }
 
 /* Limits */

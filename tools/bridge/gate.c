@@ -9,7 +9,6 @@
  */
 #include "tools/bridge/gate.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,7 +22,6 @@
 #include "tools/bridge/scan.h"
 
 enum {
-    PEER_BYTES = INET6_ADDRSTRLEN,
     ADDRESS_SLOTS = 1 << 16,            /* two addresses that share one share its limit */
     LINGER_MS = 2000,                   /* for a client that is still sending to read why it is refused */
     HELD_BYTES_MAX = 256 * 1024 * 1024, /* of requests that are not whole yet, over all connections */
@@ -64,7 +62,7 @@ struct gate_connection {
     bool moving; /* we change the bufferevent's input ourselves */
     bool head_timed, body_timed;
     uint32_t slot; /* of its address */
-    char peer[PEER_BYTES];
+    ip_t peer;
     void (*closed)(struct evhttp_connection *, void *context); /* of a stream */
     void *closed_context;
     /* While it is refused: evhttp's functions, and the connection that they take. */
@@ -472,16 +470,6 @@ static void evhttp_closed(struct evhttp_connection *connection, void *context) {
     }
 }
 
-/* The bytes of an address that tell one client from another: all of IPv4, the first half of IPv6. */
-static span_t address_of(struct sockaddr_storage *place, char text[PEER_BYTES]) {
-    struct sockaddr_in *four = (struct sockaddr_in *)place;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)place;
-    bool is_six = place->ss_family == AF_INET6;
-    inet_ntop(place->ss_family, is_six ? (void *)&six->sin6_addr : (void *)&four->sin_addr, text, PEER_BYTES);
-    return is_six ? span_of(&six->sin6_addr, sizeof six->sin6_addr / 2)
-                  : span_of(&four->sin_addr, sizeof four->sin_addr);
-}
-
 static void note_fd(gate_t *self, gate_connection_t *connection) {
     if ((size_t)connection->fd >= self->fds) {
         size_t fds = 2 * ((size_t)connection->fd + 1);
@@ -509,7 +497,8 @@ static void begin(gate_connection_t *self) {
     evhttp_connection_set_closecb(self->evhttp, evhttp_closed, self);
     self->fd = bufferevent_getfd(bufferevent);
     getpeername(self->fd, (struct sockaddr *)&place, &bytes);
-    span_t address = address_of(&place, self->peer);
+    self->peer = ip_of(&place);
+    span_t address = ip_client(&self->peer);
     self->slot = (uint32_t)XXH3_64bits_withSeed(address.ptr, address.len, gate->seed) % ADDRESS_SLOTS;
     gate->slots[self->slot]++;
     note_fd(gate, self);
@@ -587,8 +576,8 @@ gate_connection_t *gate_of(gate_t *self, struct evhttp_request *request) {
     return connection != NULL ? self->by_fd[bufferevent_getfd(evhttp_connection_get_bufferevent(connection))] : NULL;
 }
 
-const char *gate_peer(const gate_connection_t *connection) {
-    return connection->peer;
+const ip_t *gate_peer(const gate_connection_t *connection) {
+    return &connection->peer;
 }
 
 bool gate_closes(const gate_connection_t *connection) {

@@ -51,8 +51,8 @@ struct bufferevent *gate_accept(struct event_base *base, void *context);
 
 /* The connection on which evhttp has read a request; NULL: it is gone. */
 gate_connection_t *gate_of(gate_t *self, struct evhttp_request *request);
-/* Its peer, as text; valid as long as the connection. */
-const char *gate_peer(const gate_connection_t *connection);
+/* Address of its peer; valid as long as the connection. */
+const ip_t *gate_peer(const gate_connection_t *connection);
 /* Is the connection to end behind the answer? */
 bool gate_closes(const gate_connection_t *connection);
 /* Evhttp stops reading while it waits for an answer, which costs two system calls for each request. This goes on: what

@@ -21,13 +21,13 @@
 enum {
     BACKLOG = 1024,
     RETRY_MS = 100, /* after no descriptor was left for a connection */
-    PEER_BYTES = INET6_ADDRSTRLEN,
     HEAD_BYTES = 1024,
     ALL_METHODS = EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
                   EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH,
 };
 
 struct http {
+    http_t *next; /* of all of this process */
     http_options_t options;
     gate_t *gate;
     struct evhttp *server;
@@ -44,7 +44,7 @@ struct http_request {
     span_t path, query;
     char *head; /* of the answer: the date, then the lines of other headers */
     size_t head_bytes, head_room;
-    char peer[PEER_BYTES];
+    ip_t peer;
 };
 
 const char *http_method_name(http_method_t method) {
@@ -98,16 +98,27 @@ static void take_request(struct evhttp_request *request, void *context) {
     self->request = request;
     split_target(self);
     gate_connection_t *connection = gate_of(http->gate, request);
-    strcpy(self->peer, gate_peer(connection));
+    self->peer = *gate_peer(connection);
     gate_keep_reading(connection);
     const char *now = date(http);
     append(self, now, strlen(now));
     http->options.serve(http->options.context, self);
 }
 
+/* A listener that evhttp uses calls back with evhttp's server: by it ours is found. One thread makes and ends them. */
+static http_t *all;
+
+static http_t *of_server(const struct evhttp *server) {
+    http_t *self = all;
+    while (self->server != server) {
+        self = self->next;
+    }
+    return self;
+}
+
 /* Connections wait in the backlog meanwhile; the loop would run hot with a listener that cannot accept. */
-static void accept_failed(struct evconnlistener *listener, void *context) {
-    http_t *self = context;
+static void accept_failed(struct evconnlistener *listener, void *server) {
+    http_t *self = of_server(server);
     struct timeval later = {.tv_usec = RETRY_MS * 1000};
     evconnlistener_disable(listener);
     event_add(self->retry, &later);
@@ -176,6 +187,8 @@ http_t *http_new(const http_options_t *options, char *error, size_t error_bytes)
     evhttp_set_allowed_methods(self->server, ALL_METHODS);
     evhttp_set_default_content_type(self->server, NULL);
     evhttp_set_gencb(self->server, take_request, self);
+    self->next = all;
+    all = self;
     if (!listen_at(self, error, error_bytes)) {
         http_destroy(&self);
     }
@@ -186,6 +199,11 @@ void http_destroy(http_t **self_p) {
     http_t *self = *self_p;
     *self_p = NULL;
     if (self != NULL) {
+        http_t **place = &all;
+        while (*place != self) {
+            place = &(*place)->next;
+        }
+        *place = self->next;
         evhttp_free(self->server);
         event_free(self->retry);
         gate_destroy(&self->gate);
@@ -293,8 +311,8 @@ bool http_take_parameter(span_t *query, char **name, char **value) {
     return false;
 }
 
-const char *http_peer(const http_request_t *self) {
-    return self->peer;
+const ip_t *http_peer(const http_request_t *self) {
+    return &self->peer;
 }
 
 /* The answer. */

@@ -13,6 +13,7 @@
 
 #include "schemas/span.h"
 #include "schemas/status.h"
+#include "tools/bridge/networks.h"
 
 typedef enum http_method {
     HTTP_GET,
@@ -77,8 +78,8 @@ span_t http_body(const http_request_t *self);
 /* Takes the next parameter off the query; name and value are %-decoded, and the caller frees both. False: none is left.
  */
 bool http_take_parameter(span_t *query, char **name, char **value);
-/* Address of the peer, as text. */
-const char *http_peer(const http_request_t *self);
+/* Address of the peer. */
+const ip_t *http_peer(const http_request_t *self);
 
 /* The answer. */
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "schemas/histogram.h"
+#include "tools/bridge/live.h"
 
 enum { STATUSES = 600 };
 
@@ -104,6 +105,7 @@ static void print_connections(const bridge_t *bridge, struct evbuffer *to) {
     print(to, "malformed_total", "counter", "What was refused since it was no request.",
           (double)counts.refused_requests);
     print(to, "timeouts_total", "counter", "Connections that were too slow, or idle.", (double)counts.timeouts);
+    print(to, "sockets", "gauge", "Connections that stay: WebSockets and streams of events.", live_count(bridge->live));
     print(to, "in_flight", "gauge", "Requests not yet answered.", bridge->calls);
     print(to, "server_in_flight", "gauge", "Messages to the server not yet answered.", doran_in_flight(bridge->server));
     print(to, "server_ready", "gauge", "Whether the server answers.", doran_ready(bridge->server));
@@ -123,14 +125,12 @@ static uint32_t open_files(void) {
 
 static double resident_bytes(void) {
     FILE *file = fopen("/proc/self/statm", "r");
-    unsigned long all = 0, resident = 0;
+    char line[128] = "", *second = line;
     if (file != NULL) {
-        if (fscanf(file, "%lu %lu", &all, &resident) != 2) {
-            resident = 0;
-        }
+        second = fgets(line, sizeof line, file) != NULL ? line + strcspn(line, " ") : line;
         fclose(file);
     }
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
+    return (double)strtoull(second, NULL, 10) * (double)sysconf(_SC_PAGESIZE);
 }
 
 /* Under the names that every Prometheus client gives them. */

@@ -52,6 +52,17 @@ bool ip_parse(span_t text, ip_t *address) {
     return true;
 }
 
+ip_t ip_of(const struct sockaddr_storage *place) {
+    ip_t address = {{0}};
+    if (place->ss_family == AF_INET6) {
+        memcpy(address.bytes, &((const struct sockaddr_in6 *)place)->sin6_addr, sizeof address.bytes);
+    } else if (place->ss_family == AF_INET) {
+        memcpy(address.bytes, before_ipv4, sizeof before_ipv4);
+        memcpy(address.bytes + sizeof before_ipv4, &((const struct sockaddr_in *)place)->sin_addr, 4);
+    }
+    return address;
+}
+
 void ip_print(const ip_t *self, char text[IP_TEXT_BYTES]) {
     if (is_ipv4(self)) {
         inet_ntop(AF_INET, self->bytes + sizeof before_ipv4, text, IP_TEXT_BYTES);

@@ -3,6 +3,8 @@
 #ifndef DORAN_BRIDGE_NETWORKS_H
 #define DORAN_BRIDGE_NETWORKS_H
 
+#include <sys/socket.h>
+
 #include "schemas/span.h"
 
 enum { NETWORKS_MAX = 64, IP_TEXT_BYTES = 46 };
@@ -22,6 +24,8 @@ typedef struct networks {
 
 /* Of 192.0.2.1, 2001:db8::1; a port behind it is taken off: 192.0.2.1:80, [2001:db8::1]:80. False: it is none. */
 bool ip_parse(span_t text, ip_t *address);
+/* Of a socket's address; of another family: ::. */
+ip_t ip_of(const struct sockaddr_storage *place);
 void ip_print(const ip_t *self, char text[IP_TEXT_BYTES]);
 bool ip_is_loopback(const ip_t *self);
 /* The bytes that tell one client from another: all of IPv4, the first half of IPv6. Valid as long as the address. */

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -341,6 +342,28 @@ Test(http, connections_past_the_bounds_are_told_so) {
     int client = connect_client();
     send_text(client, "GET /2 HTTP/1.1\r\n" LAST "\r\n");
     cr_assert(read_until(client, NULL));
+    cr_expect_not_null(strstr(answer, "GET /2 []"), "%s", answer);
+}
+
+/* No descriptor is left until two are: who waited is served then. */
+Test(http, connections_wait_while_no_descriptor_is_left) {
+    int first = connect_client(), second = connect_client(), next = dup(first);
+    struct rlimit before, none;
+    close(next);
+    getrlimit(RLIMIT_NOFILE, &before);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    for (int i = 0; i < 10; i++) {
+        run_loop();
+    }
+    cr_expect_eq(http_counts(http).connections, 0);
+    cr_expect_eq(event_base_get_num_events(base, EVENT_BASE_COUNT_ACTIVE), 0, "the loop runs hot");
+    setrlimit(RLIMIT_NOFILE, &before);
+    send_text(first, "GET /1 HTTP/1.1\r\n" LAST "\r\n");
+    send_text(second, "GET /2 HTTP/1.1\r\n" LAST "\r\n");
+    cr_assert(read_until(first, NULL));
+    cr_expect_not_null(strstr(answer, "GET /1 []"), "%s", answer);
+    cr_assert(read_until(second, NULL));
     cr_expect_not_null(strstr(answer, "GET /2 []"), "%s", answer);
 }
 

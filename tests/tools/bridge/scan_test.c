@@ -145,7 +145,7 @@ static char *filled(const char *before, size_t count, const char *after) {
     char *text = malloc(begin + count + strlen(after) + 1);
     memcpy(text, before, begin);
     memset(text + begin, 'a', count);
-    strcpy(text + begin + count, after);
+    memcpy(text + begin + count, after, strlen(after) + 1);
     return text;
 }
 
@@ -169,7 +169,7 @@ static char *with_headers(size_t count) {
     for (size_t i = 1; i < count; i++) {
         end = stpcpy(end, "X: y\r\n");
     }
-    strcpy(end, "\r\n");
+    stpcpy(end, "\r\n");
     return head;
 }
 

@@ -133,6 +133,7 @@ static status_t tell_joined(turn_t *turn, span_t user, const room_t *room, const
     FIELD_SET(inbox_joined, &told, joined_at, membership->joined_at);
     FIELD_SET(inbox_joined, &told, name, room->name);
     FIELD_SET(inbox_joined, &told, seq, membership->seq);
+    FIELD_COPY(inbox_joined, &told, room, room, created_at);
     return turn_send(turn, &kinds[KIND_inbox], user, METHOD_inbox_joined, &told);
 }
 

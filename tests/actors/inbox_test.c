@@ -137,7 +137,7 @@ Test(inbox, what_comes_twice_or_late_changes_nothing) {
 /* Reading. */
 
 static void assert_pages(bool descending) {
-    char body[64], next[32] = "";
+    char body[128], next[64] = "";
     unsigned long found = 0;
     for (int page = 0; page < 3; page++) {
         snprintf(body, sizeof body, "{\"after\":\"%s\",\"descending\":%s}", next, descending ? "true" : "false");
@@ -165,4 +165,31 @@ Test(inbox, comes_in_pages_without_gap_or_repeat) {
     assert_pages(false);
     assert_pages(true);
     cr_assert_eq(room_count(rooms_of("mina", NULL, "{\"limit\":100}"), "\"room\":"), 45);
+}
+
+Test(inbox, has_its_rooms_in_the_order_in_which_they_were_made) {
+    static const char *const rooms[] = {"b", "c", "a"};
+    for (size_t i = 0; i < ARRAY_LENGTH(rooms); i++) {
+        call_room(rooms[i], "mina", "create");
+        fixture_pass(&fixture, 10);
+    }
+    call_room("c", "juno", "join");
+    call_room("b", "juno", "join"); /* later, but the room is older */
+    room_assert_has(rooms_of("juno", NULL, NULL), "{\"items\":[{\"room\":\"b\",");
+    const char *text = rooms_of("mina", NULL, "{\"descending\":true,\"limit\":2}");
+    room_assert_has(text, "{\"items\":[{\"room\":\"a\",");
+    room_assert_has(text, "},{\"room\":\"c\",");
+    call_room("b", "juno", "leave");
+    call_room("c", "juno", "leave");
+    cr_assert_str_eq(rooms_of("juno", NULL, NULL), "reply {\"items\":[]}");
+}
+
+Test(inbox, what_is_no_place_of_it_is_refused) {
+    static const char *const places[] = {"x", "0123456789abcdef", "0123456789abcdegroom"};
+    call_room("r1", "mina", "create");
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        char body[64];
+        snprintf(body, sizeof body, "{\"after\":\"%s\"}", places[i]);
+        cr_expect(fixture_is(rooms_of("mina", NULL, body), ERROR_TEXT("invalid")), "%s", places[i]);
+    }
 }

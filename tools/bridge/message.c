@@ -74,7 +74,7 @@ static bool check_names(call_t *call, const record_t *record) {
     json_t *value;
     json_object_foreach(call->json, name, value) {
         const field_t *field = body_field(record, name);
-        bool paging = has(call, LISTED) && (strcmp(name, "cursor") == 0 || strcmp(name, "limit") == 0);
+        bool paging = route_pages(call->route) && (strcmp(name, "cursor") == 0 || strcmp(name, "limit") == 0);
         if (!paging && (field == NULL || !is_given(call, field))) {
             return refuse(call, name, "unknown", "There is no such field");
         }
@@ -137,7 +137,7 @@ static bool compose(call_t *call, const record_t *record) {
     if (!route_takes_body(call->route)) {
         take_words(call, record);
     }
-    if ((has(call, LISTED) && !listing_take_cursor(call)) || (has(call, MERGED) && !take_nulls(call))) {
+    if ((route_pages(call->route) && !listing_take_cursor(call)) || (has(call, MERGED) && !take_nulls(call))) {
         return false;
     }
     take_captures(call, record);

@@ -209,7 +209,7 @@ static json_t *success(document_t *self, const route_t *route, int status) {
     if (has(route, CREATES | ACCEPTS) || status == HTTP_CREATED) {
         add_header(response, "Location");
     }
-    if (has(route, LISTED)) {
+    if (route_pages(route)) {
         add_header(response, "Link");
     }
     if (has(route, STREAMED)) {
@@ -314,7 +314,7 @@ static json_t *parameters_of(document_t *self, const route_t *route) {
     json_t *parameters = made(json_array());
     add_path_parameters(self, route, parameters);
     add_query_parameters(self, route, parameters);
-    if (has(route, LISTED)) {
+    if (route_pages(route)) {
         add_paging_parameters(parameters);
     }
     add_header_parameters(route, parameters);

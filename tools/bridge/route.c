@@ -170,6 +170,10 @@ int route_status(const route_t *self) {
                                           : 200;
 }
 
+bool route_pages(const route_t *self) {
+    return (self->flags & LISTED) != 0 && (self->kind == NULL || body_field(method_of(self)->request, "limit") != NULL);
+}
+
 const record_t *route_request(const route_t *self) {
     return self->kind != NULL && self->body == NULL ? method_of(self)->request : self->body;
 }

@@ -33,7 +33,7 @@ enum route_flags {
     KEY_REFUSED = 1 << 5,   /* Idempotency-Key is not taken */
     EMPTY = 1 << 6,         /* 204: what the method answers is not shown */
     MERGED = 1 << 7,        /* JSON Merge Patch: null takes a field away */
-    LISTED = 1 << 8,        /* a list, in pages: takes limit and cursor */
+    LISTED = 1 << 8,        /* a list, which is told as {items, next_cursor?} */
     STREAMED = 1 << 9,      /* server-sent events */
     UNSTORED = 1 << 10,     /* no cache keeps the answer */
     GUARDED = 1 << 11,      /* CONDITIONAL where there is something already; else it is created: 201 */
@@ -98,6 +98,8 @@ static inline bool route_takes_body(const route_t *self) {
 
 /* The HTTP status of success; of GUARDED where there is something already. */
 int route_status(const route_t *self);
+/* Does it answer in pages, and take limit and cursor? Else a list is short. */
+bool route_pages(const route_t *self);
 /* The record of the request, and of what is answered (of LISTED: one item); NULL: none. */
 const record_t *route_request(const route_t *self);
 const record_t *route_reply(const route_t *self);

@@ -206,26 +206,37 @@ static void tell_refused(gate_connection_t *self) {
 
 /* Taking requests */
 
+static bool is_reading(const gate_connection_t *self) {
+    return self->state >= AT_HEAD && self->state <= AT_TRAILER;
+}
+
 /* Bounds what all that is not whole takes together. */
 static void hold(gate_connection_t *self) {
     size_t bytes = evbuffer_get_length(self->raw) + evbuffer_get_length(self->request);
     self->gate->held_bytes += bytes - self->held_bytes;
     self->held_bytes = bytes;
-    if (self->gate->held_bytes > HELD_BYTES_MAX) {
+    if (self->gate->held_bytes > HELD_BYTES_MAX && is_reading(self)) {
         refuse(self, BUSY, "Too much is being sent at once");
+    }
+}
+
+/* Plain bufferevents read with their input frozen for others; one of TLS would read no more. */
+static void add_input(gate_connection_t *self, struct evbuffer *bytes) {
+    struct evbuffer *input = bufferevent_get_input(self->bufferevent);
+    evbuffer_unfreeze(input, 0);
+    evbuffer_add_buffer(input, bytes);
+    if (self->gate->options.new_socket == NULL) {
+        evbuffer_freeze(input, 0);
     }
 }
 
 /* The request is whole: evhttp may have it. */
 static bool pass(gate_connection_t *self) {
-    struct evbuffer *input = bufferevent_get_input(self->bufferevent);
     self->state = AT_EVHTTP;
     self->head_timed = self->body_timed = false;
     set_deadline(self, NEVER);
     self->moving = true;
-    evbuffer_unfreeze(input, 0);
-    evbuffer_add_buffer(input, self->request);
-    evbuffer_freeze(input, 0);
+    add_input(self, self->request);
     self->moving = false;
     return false;
 }
@@ -405,8 +416,7 @@ static void send_continue(gate_connection_t *self) {
 
 /* A head has its time from its first byte, a body from the end of the head. */
 static void time_rest(gate_connection_t *self) {
-    bool body =
-        self->state == AT_BODY || self->state == AT_CHUNK || self->state == AT_DATA || self->state == AT_TRAILER;
+    bool body = is_reading(self) && self->state != AT_HEAD;
     if (self->state == AT_HEAD && !self->head_timed && evbuffer_get_length(self->raw) > 0) {
         self->head_timed = true;
         set_deadline(self, self->gate->options.head_ms);
@@ -631,9 +641,7 @@ void gate_open(gate_connection_t *connection, void (*closed)(struct evhttp_conne
     connection->closed = closed;
     connection->closed_context = context;
     set_deadline(connection, NEVER);
-    evbuffer_unfreeze(input, 0);
-    evbuffer_add_buffer(input, connection->raw);
-    evbuffer_freeze(input, 0);
+    add_input(connection, connection->raw);
     hold(connection);
 }
 

@@ -636,7 +636,6 @@ void gate_send_reply(gate_connection_t *connection, struct evhttp_request *reque
 
 void gate_open(gate_connection_t *connection, void (*closed)(struct evhttp_connection *, void *context),
                void *context) {
-    struct evbuffer *input = bufferevent_get_input(connection->bufferevent);
     connection->state = AT_STREAM;
     connection->closed = closed;
     connection->closed_context = context;

@@ -447,23 +447,39 @@ static status_t history(turn_t *turn, const void *state, const void *request) {
     return status == STATUS_OK ? turn_reply(turn, &reply) : status;
 }
 
+/* given: a version that the order is to have. */
+static status_t check_version(turn_t *turn, bool given, uint64_t version) {
+    if (given && version != turn_version(turn)) {
+        return turn_fail(turn, STATUS_PRECONDITION_FAILED, "the current version is %llu",
+                         (unsigned long long)turn_version(turn));
+    }
+    return STATUS_OK;
+}
+
 static status_t pay(turn_t *turn, const void *state, const void *request) {
+    const order_pay_t *asked = request;
     const order_t *order = state;
     draft_t draft;
-    (void)request;
+    status_t status = check_version(turn, FIELD_HAS(order_pay, asked, version), asked->version);
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (!is_legal(order_action_pay, order)) {
         return fail_illegal(turn, order);
     }
     draft_open(&draft, order);
-    status_t status = finish(&draft, turn, order_state_PAID, METHOD_sku_commit);
+    status = finish(&draft, turn, order_state_PAID, METHOD_sku_commit);
     return status == STATUS_OK ? reply_order(turn, &draft.order) : status;
 }
 
 static status_t cancel(turn_t *turn, const void *state, const void *request) {
+    const order_cancel_t *asked = request;
     const order_t *order = state;
     draft_t draft;
-    (void)request;
     status_t status = check_owner(turn, order);
+    if (status == STATUS_OK) {
+        status = check_version(turn, FIELD_HAS(order_cancel, asked, version), asked->version);
+    }
     if (status != STATUS_OK) {
         return status;
     }

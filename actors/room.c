@@ -25,6 +25,13 @@ static bool is_system(const turn_t *turn) {
     return turn_user(turn).ptr == NULL;
 }
 
+static status_t check_key(turn_t *turn, span_t user) {
+    if (!address_key_valid(user) || user.len > ROOM_USER_BYTES_MAX) {
+        return turn_fail(turn, STATUS_INVALID, "A user's key is 1 to %d of A-Z a-z 0-9 . _ @ + -", ROOM_USER_BYTES_MAX);
+    }
+    return STATUS_OK;
+}
+
 /* The user for whom this is asked: the caller; of the system the one that it names, or nobody. OK, or the turn failed.
  */
 static status_t read_user(turn_t *turn, span_t named, span_t *user) {
@@ -33,11 +40,11 @@ static status_t read_user(turn_t *turn, span_t named, span_t *user) {
         return turn_fail(turn, STATUS_FORBIDDEN, "Only the system acts for others");
     }
     span_t asked = caller.ptr != NULL ? caller : named;
-    if (asked.ptr != NULL && (!address_key_valid(asked) || asked.len > ROOM_USER_BYTES_MAX)) {
-        return turn_fail(turn, STATUS_INVALID, "A user's key is 1 to %d of A-Z a-z 0-9 . _ @ + -", ROOM_USER_BYTES_MAX);
+    status_t status = asked.ptr != NULL ? check_key(turn, asked) : STATUS_OK;
+    if (status == STATUS_OK) {
+        *user = asked;
     }
-    *user = asked;
-    return STATUS_OK;
+    return status;
 }
 
 /* The same where there must be one. */
@@ -164,6 +171,31 @@ static status_t add_member(turn_t *turn, room_t *room, room_entry_type_t type, s
     return status == STATUS_OK ? tell_joined(turn, user, room, membership) : status;
 }
 
+static status_t check_size(turn_t *turn, const room_t *room) {
+    uint64_t members_max = room->kind == room_kind_direct ? ROOM_DIRECT_MEMBERS_MAX : ROOM_MEMBERS_MAX;
+    return room->member_count < members_max ? STATUS_OK : turn_fail(turn, STATUS_CONFLICT, "The room is full");
+}
+
+/* Who is named twice is in it once. */
+static status_t add_first_members(turn_t *turn, room_t *room, span_t members) {
+    list_t list;
+    span_t user;
+    status_t status = STATUS_OK;
+    list_open(&list, NULL, members);
+    while (status == STATUS_OK && list_next_text(&list, &user)) {
+        room_membership_t membership;
+        status = check_key(turn, user);
+        if (status == STATUS_OK) {
+            status = room_members_get(turn, user, &membership);
+        }
+        if (status == STATUS_OK && membership.seq == 0) {
+            status = check_size(turn, room);
+            status = status == STATUS_OK ? add_member(turn, room, room_entry_type_joined, user, &membership) : status;
+        }
+    }
+    return status;
+}
+
 static status_t create(turn_t *turn, const void *state, const void *request) {
     const room_create_t *asked = request;
     room_membership_t membership;
@@ -186,6 +218,9 @@ static status_t create(turn_t *turn, const void *state, const void *request) {
     FIELD_SET(room, &room, owner, owner);
     FIELD_SET(room, &room, created_at, turn_now(turn));
     status = add_member(turn, &room, room_entry_type_created, owner, &membership);
+    if (status == STATUS_OK) {
+        status = add_first_members(turn, &room, FIELD_OR(room_create, asked, members, (span_t){0}));
+    }
     return status == STATUS_OK ? reply_view(turn, &room) : status;
 }
 
@@ -197,14 +232,10 @@ static status_t get(turn_t *turn, const void *state, const void *request) {
 
 /* Is there room, and may this user come in? */
 static status_t check_door(turn_t *turn, const room_t *room, span_t user) {
-    uint64_t members_max = room->kind == room_kind_direct ? ROOM_DIRECT_MEMBERS_MAX : ROOM_MEMBERS_MAX;
     if (room->visibility == room_visibility_private && !is_system(turn) && !span_equal(user, room->owner)) {
         return turn_fail(turn, STATUS_FORBIDDEN, "A private room is not joined without being brought in");
     }
-    if (room->member_count >= members_max) {
-        return turn_fail(turn, STATUS_CONFLICT, "The room is full");
-    }
-    return STATUS_OK;
+    return check_size(turn, room);
 }
 
 static status_t join(turn_t *turn, const void *state, const void *request) {

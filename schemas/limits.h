@@ -76,6 +76,7 @@ enum {
     /* Rooms. Subkeys of rooms and inboxes have room for what stands before the key. */
     ROOM_MEMBERS_MAX = 10000,
     ROOM_DIRECT_MEMBERS_MAX = 2,
+    ROOM_FIRST_MEMBERS_MAX = 50, /* who are brought in by one turn, the first */
     ROOM_PAGE_MAX = 100, /* entries, members or rooms in one answer */
     ROOM_TEXT_CHARACTERS_MAX = 4000,
     ROOM_TEXT_BYTES_MAX = 4 * ROOM_TEXT_CHARACTERS_MAX,

@@ -135,6 +135,14 @@ Test(order, an_illegal_step_is_a_conflict_and_names_the_legal_ones) {
     assert_state("o", "PAID");
 }
 
+Test(order, a_step_of_another_version_is_not_taken) {
+    order_both("o");
+    assert_is(call("order", "o", "pay", "{\"method\":\"manual\",\"version\":1}"), ERROR_TEXT("precondition_failed"));
+    assert_is(call("order", "o", "cancel", "{\"version\":1}"), ERROR_TEXT("precondition_failed"));
+    assert_state("o", "RESERVED");
+    assert_is(call("order", "o", "pay", "{\"method\":\"manual\",\"version\":3}"), "reply");
+}
+
 static const char *transitions(const char *user, uint32_t roles) {
     return fixture_call(&fixture,
                         &(call_t){.kind = "order", .key = "o", .method = "transitions", .user = user, .roles = roles});

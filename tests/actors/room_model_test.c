@@ -445,7 +445,15 @@ static void assert_log(int index) {
     }
 }
 
+/* By when they were made; ROOMS are so few that keys are in the order of numbers. */
+static int compare_ages(const void *a, const void *b) {
+    const int *one = a, *other = b;
+    uint64_t at = rooms[*one].created_at, other_at = rooms[*other].created_at;
+    return at != other_at ? (at > other_at ? 1 : -1) : *one - *other;
+}
+
 static void assert_inbox(int user) {
+    int ages[ROOMS];
     char key[16], *text = NULL;
     const char *separator = "";
     bool ever = false;
@@ -453,6 +461,11 @@ static void assert_inbox(int user) {
     FILE *file = open_memstream(&text, &bytes);
     fputs("reply {\"items\":[", file);
     for (int index = 0; index < ROOMS; index++) {
+        ages[index] = index;
+    }
+    qsort(ages, ROOMS, sizeof ages[0], compare_ages);
+    for (int i = 0; i < ROOMS; i++) {
+        int index = ages[i];
         const member_model_t *member = &rooms[index].members[user];
         ever = ever || member->seq != 0;
         if (member->in) {

@@ -313,6 +313,37 @@ Test(room, a_new_room_has_its_owner_in_it) {
                                      "1767225600000}\n");
 }
 
+Test(room, has_those_in_it_that_it_is_made_with) {
+    static const char both[] =
+        "{\"name\":\"We\",\"kind\":\"direct\",\"visibility\":\"private\",\"members\":[\"otto\",\"mina\",\"otto\"]}";
+    room_assert_has(CALL("mina", "create", both), "\"seq\":2,\"number\":0,\"member_count\":2,");
+    assert_ok(CALL("otto", "history", NULL));
+    room_assert_has(fixture_call(&fixture, &(call_t){.kind = "inbox", .key = "otto", .method = "rooms"}),
+                    "\"room\":\"r1\"");
+}
+
+Test(room, is_not_made_with_more_than_fit_or_who_cannot_be) {
+    cr_assert(
+        fixture_is(CALL("mina", "create",
+                        "{\"name\":\"We\",\"kind\":\"direct\",\"visibility\":\"private\",\"members\":[\"a\",\"b\"]}"),
+                   ERROR_TEXT("conflict")));
+    cr_assert(fixture_is(
+        CALL("mina", "create", "{\"name\":\"We\",\"kind\":\"group\",\"visibility\":\"private\",\"members\":[\"a b\"]}"),
+        ERROR_TEXT("invalid")));
+    cr_assert(fixture_is(CALL(NULL, "get", NULL), ERROR_TEXT("not_found")));
+}
+
+Test(room, fifty_are_brought_in_at_once) {
+    char body[4096];
+    int len =
+        snprintf(body, sizeof body, "{\"name\":\"We\",\"kind\":\"group\",\"visibility\":\"private\",\"members\":[");
+    for (int i = 0; i < ROOM_FIRST_MEMBERS_MAX; i++) {
+        len += snprintf(body + len, sizeof body - (size_t)len, "%s\"u%d\"", i > 0 ? "," : "", i);
+    }
+    snprintf(body + len, sizeof body - (size_t)len, "]}");
+    room_assert_has(CALL("mina", "create", body), "\"member_count\":51,");
+}
+
 Test(room, one_entry_is_read_by_who_may_read_all) {
     create(ROOM_PRIVATE);
     room_assert_has(CALL("mina", "entry", "{\"seq\":1}"), "{\"seq\":1,\"type\":\"created\",\"author\":\"mina\"");

@@ -141,6 +141,10 @@ static bool compose(call_t *call, const record_t *record) {
         return false;
     }
     take_captures(call, record);
+    if (call->version != 0 && body_field(record, "version") == NULL) {
+        call_refuse(call, REFUSE_PRECONDITION_FAILED, "This has no version");
+        return false;
+    }
     if (body_field(record, "version") != NULL && (call->version != 0 || (has(call, GUARDED) && !call->conditional))) {
         set(call, "version", json_integer((json_int_t)call->version));
     }

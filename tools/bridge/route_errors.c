@@ -19,6 +19,7 @@ static const status_t said[ROUTE_COUNT][SAID_MAX] = {
     [ROUTE_create_user] = {STATUS_CONFLICT},
     [ROUTE_change_user] = {STATUS_CONFLICT, STATUS_FORBIDDEN},
     [ROUTE_replace_user] = {STATUS_CONFLICT, STATUS_FORBIDDEN},
+    [ROUTE_create_room] = {STATUS_CONFLICT},
     [ROUTE_list_rooms] = {STATUS_FORBIDDEN},
     [ROUTE_list_orders] = {STATUS_FORBIDDEN},
     [ROUTE_show_room] = {STATUS_FORBIDDEN},
@@ -75,16 +76,6 @@ static bool writes(const route_t *route) {
     return route->kind != NULL ? method_writes(&route->kind->methods[route->kind_method]) : is_unsafe(route);
 }
 
-static bool takes_condition(const route_t *route) {
-    const record_t *request = route_request(route);
-    for (uint32_t i = 0; request != NULL && i < request->field_count; i++) {
-        if (route_source(route, &request->fields[i]) == FIELD_FROM_CONDITION) {
-            return true;
-        }
-    }
-    return false;
-}
-
 typedef bool (*applies_fn)(const route_t *route);
 
 static const struct {
@@ -96,7 +87,7 @@ static const struct {
     {REFUSE_UNAUTHENTICATED, always},
     {REFUSE_FORBIDDEN, is_for_admins},
     {REFUSE_NOT_FOUND, is_of_something},
-    {REFUSE_PRECONDITION_FAILED, takes_condition},
+    {REFUSE_PRECONDITION_FAILED, is_unsafe},
     {REFUSE_TOO_LARGE, route_takes_body},
     {REFUSE_UNSUPPORTED_MEDIA_TYPE, route_takes_body},
     {REFUSE_INVALID, always},

@@ -101,7 +101,7 @@ static bool require_person(call_t *call, const char *why) {
 
 /* If-Match: one strong tag, "17". */
 static bool take_condition(call_t *call) {
-    const char *tag = http_header(call->http, "If-Match");
+    const char *tag = route_changes(call->route) ? http_header(call->http, "If-Match") : NULL;
     if (tag == NULL && (call->route->flags & CONDITIONAL) != 0) {
         call_refuse(call, REFUSE_PRECONDITION_REQUIRED, NULL);
         return false;

@@ -7,7 +7,7 @@
 build_packages=(
     gcc libc6-dev cmake ninja-build pkg-config
     libzmq3-dev libczmq-dev libmsgpack-dev liblmdb-dev libsodium-dev libjansson-dev libxxhash-dev libbsd-dev uthash-dev
-    libglib2.0-dev libevent-dev libssl-dev libwslay-dev libcjose-dev libssl-dev tzdata
+    libglib2.0-dev libevent-dev libssl-dev zlib1g-dev libwslay-dev libcjose-dev libssl-dev tzdata
 )
 
 # To test them as well: the unit tests' library, the fuzzers' compiler, the linters, and what the test scripts use.

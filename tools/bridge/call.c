@@ -48,6 +48,7 @@ void call_answer(call_t *self, int status, const char *media, span_t body) {
     if (media == NULL || strncmp(media, "text/html", strlen("text/html")) != 0) { /* pages for people have their own */
         call_add_header(self, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     }
+    body = edge_compress(self, status, body);
     edge_end(self, status, body.len);
     http_reply(self->http, status, body);
     end(self);

@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "tools/bridge/compress.h"
 #include "tools/bridge/cors.h"
 #include "tools/bridge/metrics.h"
 #include "tools/bridge/people.h"
@@ -16,12 +17,14 @@ enum {
     SCARCE_PART = 20,  /* of the requests that one address has in a minute, one in so many may be a scarce one */
     POOL_BYTES = 4096, /* of random bytes got at once */
     HEADER_BYTES = 64,
+    COMPRESSED_BYTES_MIN = 1024,
 };
 
 struct edge {
     networks_t proxies;
     rate_t *rate, *scarce; /* NULL: no limit */
-    request_log_t *log;    /* NULL: none is kept */
+    compress_t *compress;
+    request_log_t *log; /* NULL: none is kept */
     metrics_t *metrics;
 };
 
@@ -45,6 +48,7 @@ edge_t *edge_new(const bridge_t *bridge, char *error, size_t error_bytes) {
         self->scarce = rate_new(scarce > 0 ? scarce : 1);
     }
     self->log = settings->request_log != 0 ? request_log_new(bridge->base, bridge->data) : NULL;
+    self->compress = compress_new();
     self->metrics = metrics_new();
     return self;
 }
@@ -56,6 +60,7 @@ void edge_destroy(edge_t **self_p) {
         rate_destroy(&self->rate);
         rate_destroy(&self->scarce);
         request_log_destroy(&self->log);
+        compress_destroy(&self->compress);
         metrics_destroy(&self->metrics);
         free(self);
     }
@@ -157,6 +162,23 @@ void edge_add_headers(call_t *call) {
     call_add_header(call, "X-Request-Id", call->request_id);
     call_add_header(call, "traceparent", trace);
     cors_add_headers(call);
+}
+
+/* Not what is secret: how well it is packed tells about it. */
+span_t edge_compress(call_t *call, int status, span_t body) {
+    bool secret = call->route == NULL || (call->route->flags & UNSTORED) != 0;
+    if (body.len < COMPRESSED_BYTES_MIN || status != 200 || secret) {
+        return body;
+    }
+    call_add_header(call, "Vary", "Accept-Encoding");
+    if (!compress_wanted(http_header(call->http, "Accept-Encoding"))) {
+        return body;
+    }
+    span_t packed = compress_body(call->bridge->edge->compress, body);
+    if (packed.ptr != body.ptr) {
+        call_add_header(call, "Content-Encoding", "gzip");
+    }
+    return packed;
 }
 
 void edge_end(call_t *call, int status, size_t body_bytes) {

@@ -23,6 +23,8 @@ void edge_begin(call_t *call);
 bool edge_admit(call_t *call);
 /* Adds the headers of every answer to a call. */
 void edge_add_headers(call_t *call);
+/* The body as it is to go out; adds the header that says so. Valid until the next. */
+span_t edge_compress(call_t *call, int status, span_t body);
 /* The answer is on its way. */
 void edge_end(call_t *call, int status, size_t body_bytes);
 /* What was no request has been refused. */

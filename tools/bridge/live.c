@@ -254,7 +254,7 @@ static void count_frame(visitor_t *self) {
     const uint64_t each_us = 1000000 / FRAMES_PER_S, ahead_us = FRAMES_AT_ONCE * each_us;
     uint64_t now = now_us(self);
     self->frames_us = (self->frames_us > now ? self->frames_us : now) + each_us;
-    if (self->frames_us > now + ahead_us) {
+    if (self->live->bridge->settings.rate_limit > 0 && self->frames_us > now + ahead_us) {
         rest(self, self->frames_us - now - ahead_us);
     }
 }

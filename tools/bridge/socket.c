@@ -78,8 +78,10 @@ size_t socket_waiting(const socket_t *self) {
 }
 
 void socket_pause(socket_t *self, bool paused) {
-    self->paused = paused;
-    stream_pause(self->stream, paused);
+    if (paused != self->paused) {
+        self->paused = paused;
+        stream_pause(self->stream, paused);
+    }
 }
 
 /* The end. */

@@ -46,7 +46,7 @@ json_t *body_parse_query(span_t query, char *error, size_t error_bytes) {
     while (object != NULL && http_take_parameter(&query, &name, &value)) {
         bool twice = json_object_get(object, name) != NULL;
         if (twice || json_object_set_new(object, name, json_string(value)) != 0) {
-            snprintf(error, error_bytes, "Parameter %.64s %s", name, twice ? "comes twice" : "is not UTF-8");
+            snprintf(error, error_bytes, "A parameter %s", twice ? "comes twice" : "is not UTF-8");
             json_decref(object);
             object = NULL;
         }

@@ -21,7 +21,7 @@ json_t *body_parse(span_t text, char *error, size_t error_bytes);
    twice, or is no UTF-8. */
 json_t *body_parse_query(span_t query, char *error, size_t error_bytes);
 /* A word of the path or the query as the field's value in a body would be; what is no such value stays text, for the
-   server to refuse. */
+   server to refuse. NULL: it is no UTF-8. */
 json_t *body_of_word(const field_t *field, const char *word);
 
 /* The field of this name, or NULL. */

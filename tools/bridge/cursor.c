@@ -50,5 +50,13 @@ json_t *cursor_read(span_t list, const char *word) {
     }
     span_t fields = span_of(bytes + CHECK_BYTES, len - CHECK_BYTES);
     hash(list, fields, check);
-    return memcmp(check, bytes, CHECK_BYTES) == 0 ? json_loadb((const char *)fields.ptr, fields.len, 0, NULL) : NULL;
+    if (memcmp(check, bytes, CHECK_BYTES) != 0) {
+        return NULL;
+    }
+    json_t *object = json_loadb((const char *)fields.ptr, fields.len, 0, NULL);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
 }

@@ -12,11 +12,15 @@
 
 /* Which list this is, for its cursors: its path, who asks, and what it is narrowed to. */
 
+/* Fields that say where a page begins; a cursor says nothing else. */
+static const char *const places[] = {"after", "after_value", "before"};
+
 void listing_strip(json_t *object) {
-    static const char *const places[] = {"cursor", "limit", "after", "after_value", "before"};
     for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
         json_object_del(object, places[i]);
     }
+    json_object_del(object, "cursor");
+    json_object_del(object, "limit");
 }
 
 /* The caller frees it. */
@@ -46,11 +50,27 @@ bool listing_take_cursor(call_t *call) {
         call_refuse_field(call, "/cursor", "not_a_value", "It is no cursor of this list");
         return false;
     }
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        json_t *value = json_object_get(fields, places[i]);
+        json_object_del(call->json, places[i]);
+        CHECK(value == NULL || json_object_set(call->json, places[i], value) == 0, "out of memory");
+    }
     json_object_del(call->json, "cursor");
-    json_object_del(call->json, "after");
-    json_object_del(call->json, "before");
-    CHECK(json_object_update(call->json, fields) == 0, "out of memory");
     json_decref(fields);
+    return true;
+}
+
+bool listing_take_place(call_t *call, const field_t *field, span_t *place) {
+    const json_t *value = json_object_get(call->json, field->name);
+    *place = (span_t){0};
+    if (value == NULL) {
+        return true;
+    }
+    if (!json_is_string(value) || json_string_length(value) > field->max) { /* nobody was given such a cursor */
+        call_refuse_field(call, "/cursor", "not_a_value", "It is no cursor of this list");
+        return false;
+    }
+    *place = span_of(json_string_value(value), json_string_length(value));
     return true;
 }
 
@@ -214,18 +234,25 @@ static void finish(call_t *call, const doran_reply_t *reply) {
     self->done(call, &self->rows, complete);
 }
 
-/* Of the JSON that a cursor left. */
-static void set_place(const call_t *call, list_request_t *request) {
-    const json_t *after = json_object_get(call->json, "after"), *value = json_object_get(call->json, "after_value");
-    if (after != NULL) {
-        FIELD_SET(list_request, request, after, span_text(json_string_value(after)));
+/* False: refused. */
+static bool take_place(call_t *call, list_request_t *request) {
+    const field_t *fields = record_list_request.fields;
+    span_t after, value;
+    if (!listing_take_place(call, &fields[list_request_after_FIELD], &after) ||
+        !listing_take_place(call, &fields[list_request_after_value_FIELD], &value)) {
+        return false;
     }
-    if (value != NULL) {
-        FIELD_SET(list_request, request, after_value, span_text(json_string_value(value)));
+    if (after.ptr != NULL) {
+        FIELD_SET(list_request, request, after, after);
     }
+    if (value.ptr != NULL) {
+        FIELD_SET(list_request, request, after_value, value);
+    }
+    return true;
 }
 
-static span_t pack_request(const call_t *call, const walk_t *walk) {
+/* Absent: refused. */
+static span_t pack_request(call_t *call, const walk_t *walk) {
     pack_t pack = pack_into(call->bridge->room, call->bridge->room_bytes);
     list_request_t request = {0};
     FIELD_SET(list_request, &request, limit, walk->limit);
@@ -237,7 +264,9 @@ static span_t pack_request(const call_t *call, const walk_t *walk) {
     if (walk->source.value != NULL) {
         FIELD_SET(list_request, &request, value, span_text(walk->source.value));
     }
-    set_place(call, &request);
+    if (!take_place(call, &request)) {
+        return (span_t){0};
+    }
     record_encode(&record_list_request, &request, &pack);
     CHECK(pack_ok(&pack), "%zu bytes are too few", call->bridge->room_bytes);
     return pack_bytes(&pack);
@@ -250,7 +279,10 @@ void listing_ask(call_t *call, const listing_source_t *source, uint64_t limit, l
     call->own = self;
     call->own_free = forget_walk;
     rows_init(&self->rows, source->descending);
-    call_send_query(call, source->kind->name, "list", pack_request(call, self), take_shard, finish);
+    span_t request = pack_request(call, self);
+    if (request.ptr != NULL) {
+        call_send_query(call, source->kind->name, "list", request, take_shard, finish);
+    }
 }
 
 /* NULL: the state is damaged, and nothing can be said. */

@@ -36,6 +36,8 @@ void listing_ask(call_t *call, const listing_source_t *source, uint64_t limit, l
 
 /* For functions of routes: how many items are asked for. False: refused. */
 bool listing_take_limit(call_t *call, uint64_t *limit);
+/* A place that the call's JSON has under the field's name; absent: none. False: refused, since it does not fit. */
+bool listing_take_place(call_t *call, const field_t *field, span_t *place);
 /* What of a JSON object says which page is asked for is taken out of it. */
 void listing_strip(json_t *object);
 /* A page is begun, its items are added, and then the call is answered with it. */

@@ -145,11 +145,12 @@ static void ask_rooms(call_t *call, const doran_reply_t *reply) {
 
 static void list_mine(call_t *call) {
     char address[SUBJECT_BYTES_MAX + 1];
-    const json_t *after = json_object_get(call->json, "after");
+    span_t after;
     pack_t pack = pack_into(call->bridge->room, call->bridge->room_bytes);
     inbox_rooms_request_t request = {0};
     uint64_t limit;
-    if (!listing_take_limit(call, &limit)) {
+    if (!listing_take_limit(call, &limit) ||
+        !listing_take_place(call, &record_inbox_rooms_request.fields[inbox_rooms_request_after_FIELD], &after)) {
         return;
     }
     my_rooms_t *self = calloc(1, sizeof *self);
@@ -159,8 +160,8 @@ static void list_mine(call_t *call) {
     call->own_free = free_rooms;
     FIELD_SET(inbox_rooms_request, &request, limit, limit);
     FIELD_SET(inbox_rooms_request, &request, descending, true);
-    if (after != NULL) {
-        FIELD_SET(inbox_rooms_request, &request, after, span_text(json_string_value(after)));
+    if (after.ptr != NULL) {
+        FIELD_SET(inbox_rooms_request, &request, after, after);
     }
     record_encode(&record_inbox_rooms_request, &request, &pack);
     snprintf(address, sizeof address, "inbox/%s", people_user(call->person));

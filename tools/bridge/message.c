@@ -10,8 +10,6 @@
 #include "tools/bridge/listing.h"
 #include "tools/bridge/people.h"
 
-enum { POINTER_BYTES = 80 };
-
 static const method_t *method_of(const call_t *call) {
     return &call->route->kind->methods[call->route->kind_method];
 }
@@ -21,8 +19,11 @@ static bool has(const call_t *call, uint32_t flag) {
 }
 
 static bool refuse(call_t *call, const char *field, const char *code, const char *detail) {
-    char pointer[POINTER_BYTES];
-    snprintf(pointer, sizeof pointer, "/%.64s", field);
+    uint8_t text[PROBLEM_POINTER_BYTES_MAX];
+    char pointer[PROBLEM_POINTER_BYTES_MAX + 1];
+    problem_t problem = {.name = span_text(field)};
+    span_t printed = problem_pointer(&problem, text);
+    snprintf(pointer, sizeof pointer, "%.*s", (int)printed.len, (const char *)printed.ptr);
     call_refuse_field(call, pointer, code, detail);
     return false;
 }
@@ -117,16 +118,24 @@ static bool take_nulls(call_t *call) {
     return true;
 }
 
-static void take_captures(call_t *call, const record_t *record) {
+/* False: refused, since what stands in the path is no text. */
+static bool take_captures(call_t *call, const record_t *record) {
     for (uint32_t i = 0; i < record->field_count; i++) {
         const field_t *field = &record->fields[i];
         span_t value = route_capture(call->route, &call->captures, field->name);
-        if (value.ptr != NULL) {
-            char word[sizeof call->captures.bytes + 1];
-            snprintf(word, sizeof word, "%.*s", (int)value.len, (const char *)value.ptr);
-            set(call, field->name, body_of_word(field, word));
+        char word[sizeof call->captures.bytes + 1] = "";
+        if (value.ptr == NULL) {
+            continue;
         }
+        memcpy(word, value.ptr, value.len);
+        json_t *made = strlen(word) == value.len ? body_of_word(field, word) : NULL;
+        if (made == NULL) {
+            call_refuse(call, REFUSE_NOT_FOUND, NULL);
+            return false;
+        }
+        set(call, field->name, made);
     }
+    return true;
 }
 
 /* Makes the call's JSON the request. What is GUARDED and named without a version has to be new. False: refused. */
@@ -140,7 +149,9 @@ static bool compose(call_t *call, const record_t *record) {
     if ((route_pages(call->route) && !listing_take_cursor(call)) || (has(call, MERGED) && !take_nulls(call))) {
         return false;
     }
-    take_captures(call, record);
+    if (!take_captures(call, record)) {
+        return false;
+    }
     if (call->version != 0 && body_field(record, "version") == NULL) {
         call_refuse(call, REFUSE_PRECONDITION_FAILED, "This has no version");
         return false;

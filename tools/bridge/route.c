@@ -78,7 +78,19 @@ static bool part_fits(span_t pattern, span_t part) {
     return pattern.ptr[0] == '{' ? part.len > 0 : span_equal(pattern, part);
 }
 
+/* Most rows are another's already by what stands before their first brace. */
+static bool begins_like(const char *pattern, span_t path) {
+    size_t i = 0;
+    while (pattern[i] != 0 && pattern[i] != '{' && i < path.len && path.ptr[i] == (uint8_t)pattern[i]) {
+        i++;
+    }
+    return pattern[i] == 0 || pattern[i] == '{';
+}
+
 static bool path_fits(const route_t *route, span_t path) {
+    if (!begins_like(route->path, path)) {
+        return false;
+    }
     span_t pattern = span_text(route->path), wanted, part;
     while (take_part(&pattern, &wanted)) {
         if (!take_part(&path, &part) || !(wanted.len == 0 ? part.len == 0 : part_fits(wanted, part))) {

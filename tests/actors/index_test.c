@@ -228,6 +228,10 @@ static thing_t random_thing(random_state_t *random) {
     thing.count = random_below(random, 3);
     thing.balance = (int64_t)random_below(random, 3) - 1;
     thing.made_at = random_below(random, 2);
+    thing.present |= random_next(random) & thing_bit(THING_OWNER);
+    thing.owner = span_text(names[random_below(random, ARRAY_LENGTH(names))]);
+    thing.present |= thing_bit(THING_CREATED_AT);
+    thing.created_at = random_below(random, 3);
     return thing;
 }
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks over things by the value of a field, or in the order of its values, forward or back, page by page as an asker
- * does it, while anybody writes between two pages: records come, change, and go, batches reach the store late, and
- * another number of shards answers. Whoever has the value from the beginning to the end of a walk is met once; nobody
- * is met who does not have it when the page is made; and all are met in order.
+ * Walks over things by the value of a field, in the order of keys or of creation, or in the order of its values,
+ * forward or back, page by page as an asker does it, while anybody writes between two pages: records come, change, and
+ * go, batches reach the store late, and another number of shards answers. When they were created has nothing to do with
+ * their keys, and often they were at once. Whoever has the value from the beginning to the end of a walk is met once;
+ * nobody is met who does not have it when the page is made; and all are met in order.
  */
 #include "actors/query.h"
 
@@ -11,7 +12,7 @@
 #include "tests/actors/thing.h"
 #include "tests/storage/random.h"
 
-enum { THINGS = 300, WALKS = 120, NAMES = 4 };
+enum { THINGS = 300, WALKS = 160, NAMES = 4, TIMES = 40 };
 
 /* Two of them have the same index rows. */
 static const char *const names[NAMES] = {"mina", "yuna",
@@ -41,6 +42,9 @@ static void write_random(random_state_t *random, model_t *model) {
     next.colour = (uint32_t)random_below(random, 2);
     next.present |= thing_bit(THING_COUNT);
     next.count = random_below(random, 3);
+    next.present |= thing_bit(THING_OWNER) | thing_bit(THING_CREATED_AT);
+    next.owner = span_text(names[random_below(random, NAMES)]);
+    next.created_at = model->there ? model->thing.created_at : random_below(random, TIMES);
     bool ends = random_below(random, 4) == 0;
     thing_change(&fixture, model->key, model->there ? &model->thing : NULL, ends ? NULL : &next, ++model->version);
     model->there = !ends;
@@ -68,12 +72,13 @@ static bool is_asked_for(const question_t *self, const model_t *model) {
     const thing_t *thing = &model->thing;
     return model->there && (self->field == -1 || self->any ||
                             (self->field == THING_NAME && span_equal(thing->name, span_text(names[self->name]))) ||
+                            (self->field == THING_OWNER && span_equal(thing->owner, span_text(names[self->name]))) ||
                             (self->field == THING_COLOUR && thing->colour == self->colour) ||
                             (self->field == THING_COUNT && thing->count == self->count));
 }
 
 static question_t random_question(random_state_t *random) {
-    static const int fields[] = {-1, THING_NAME, THING_COLOUR, THING_COUNT};
+    static const int fields[] = {-1, THING_NAME, THING_COLOUR, THING_COUNT, THING_OWNER, THING_OWNER};
     question_t self = {
         .field = fields[random_below(random, ARRAY_LENGTH(fields))],
         .name = random_below(random, NAMES),
@@ -84,7 +89,7 @@ static question_t random_question(random_state_t *random) {
         .limit = 1 + (uint32_t)random_below(random, 40),
     };
     self.any = self.field >= 0 && random_below(random, 3) == 0;
-    if (self.field == THING_NAME) {
+    if (self.field == THING_NAME || self.field == THING_OWNER) {
         snprintf(self.value, sizeof self.value, "%s", names[self.name]);
     } else if (self.field == THING_COLOUR) {
         snprintf(self.value, sizeof self.value, "%s", thing_colours[self.colour]);
@@ -112,7 +117,7 @@ static void ask_shard(const question_t *question, query_place_t place, const row
     if (question->field >= 0 && !question->any) {
         FIELD_SET(list_request, &asked, value, span_text(question->value));
     }
-    if (question->any && after->key[0] != 0) {
+    if (after->value[0] != 0) {
         FIELD_SET(list_request, &asked, after_value, span_text(after->value));
     }
     cr_assert_eq(query_read(&query, &kind_thing, &asked, problem), STATUS_OK);
@@ -131,19 +136,29 @@ static model_t *model_of(const char *key) {
     return model;
 }
 
+/* May a change move one of those that are asked for? */
+static bool moves(const question_t *question) {
+    return question->any || question->field == THING_OWNER;
+}
+
 static void meet(const question_t *question, const row_t *row) {
     model_t *model = model_of(row->key);
-    cr_assert(!model->met || (question->any && !model->stayed), "%s again", row->key);
+    cr_assert(!model->met || (moves(question) && !model->stayed), "%s again", row->key);
     model->met = true;
     cr_assert(is_asked_for(question, model), "%s has not the value", row->key);
     cr_assert_eq(row->version, model->version);
     cr_assert_eq(row->state[0] == '{', question->states);
+    if (question->field == THING_OWNER) {
+        const char *when = row->value + strlen(row->value) - INDEX_TIME_BYTES;
+        cr_assert_eq(strtoull(when, NULL, 16), model->thing.created_at, "%s at %s", row->key, row->value);
+    }
 }
 
 /* Both have one. */
-static bool same_value(const question_t *question, const model_t *one, const model_t *other) {
+static bool same_place(const question_t *question, const model_t *one, const model_t *other) {
     const thing_t *a = &one->thing, *b = &other->thing;
     return question->field == THING_NAME     ? span_equal(a->name, b->name)
+           : question->field == THING_OWNER  ? span_equal(a->owner, b->owner) && a->created_at == b->created_at
            : question->field == THING_COLOUR ? a->colour == b->colour
                                              : a->count == b->count;
 }
@@ -152,7 +167,7 @@ static void disturb(random_state_t *random, const question_t *question) {
     for (size_t i = random_below(random, 30); i > 0; i--) {
         model_t *model = &models[random_below(random, THINGS)], before = *model;
         write_random(random, model);
-        model->stayed &= is_asked_for(question, model) && (!question->any || same_value(question, &before, model));
+        model->stayed &= is_asked_for(question, model) && (!moves(question) || same_place(question, &before, model));
     }
     switch (random_below(random, 4)) {
     case 0:

@@ -36,6 +36,9 @@ static thing_t random_thing(random_state_t *random) {
     thing.present |= random_next(random) & (thing_bit(THING_OPEN) | thing_bit(THING_COUNT));
     thing.open = random_below(random, 2) == 0;
     thing.count = random_below(random, 3);
+    thing.present |= random_next(random) & (thing_bit(THING_OWNER) | thing_bit(THING_CREATED_AT));
+    thing.owner = span_text(names[random_below(random, ARRAY_LENGTH(names))]);
+    thing.created_at = (thing.present & thing_bit(THING_CREATED_AT)) != 0 ? random_below(random, 3) : 0;
     return thing;
 }
 
@@ -54,8 +57,14 @@ static void change(random_state_t *random) {
 static void spoil_row(random_state_t *random, const model_t *model) {
     store_key_t row;
     const char *name = names[random_below(random, ARRAY_LENGTH(names))];
-    store_key_index(&row, thing_partition(model->key), span_text("thing"),
-                    span_text(random_below(random, 2) == 0 ? "name" : "note"), span_text(name), span_text(model->key));
+    static const char *const fields[] = {"name", "note", "owner"};
+    char value[INDEX_VALUE_BYTES_MAX + 1];
+    const char *field = fields[random_below(random, ARRAY_LENGTH(fields))];
+    bool timed = strcmp(field, "owner") == 0 && random_below(random, 4) > 0;
+    snprintf(value, sizeof value, "%s~%016x", name, (unsigned)random_below(random, 3));
+    value[timed ? strlen(value) : strlen(name)] = 0;
+    store_key_index(&row, thing_partition(model->key), span_text("thing"), span_text(field), span_text(value),
+                    span_text(model->key));
     switch (random_below(random, 3)) {
     case 0:
         writer_delete(&fixture.writer, store_key_span(&row));

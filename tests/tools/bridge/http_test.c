@@ -250,6 +250,66 @@ Test(http, a_request_hidden_behind_another_is_never_served) {
                     (const char *const[]){"GET /a []"});
 }
 
+/* Bytes that are nearly requests: whatever the gate takes for one, evhttp must take for the same one. */
+
+static uint64_t seed;
+
+static uint32_t chance(uint32_t of) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(seed >> 33) % of;
+}
+
+static size_t nearly(char *text, size_t room) {
+    static const char *const parts[] = {
+        "GET /1 HTTP/1.1\r\n" HOST "\r\n",
+        "POST /2 HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc",
+        "PUT /3 HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+        "HEAD /4 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "DELETE /5?x=1&y HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 1\r\n\r\nz",
+        "OPTIONS * HTTP/1.1\r\n" HOST "\r\n",
+        "PATCH http://a/6 HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n",
+        "\r\n",
+        "Content-Length: 2\r\n",
+        "0\r\n\r\n",
+        "Connection: close, x\r\n",
+        "http://[::1]:99999/%zz?#",
+        "//:x@y",
+    };
+    size_t len = 0;
+    for (uint32_t count = 1 + chance(4); count > 0; count--) {
+        const char *part = parts[chance(ARRAY_LENGTH(parts))];
+        len += (size_t)snprintf(text + len, room - len, "%s", part);
+    }
+    for (uint32_t count = chance(6); count > 0; count--) {
+        size_t at = chance((uint32_t)len), from = chance((uint32_t)len), bytes = 1 + chance(20);
+        bytes = bytes < len - (at > from ? at : from) ? bytes : len - (at > from ? at : from);
+        if (chance(2) == 0) {
+            memmove(text + at, text + from, bytes);
+        } else {
+            text[at] = (char)chance(256);
+        }
+    }
+    return len;
+}
+
+Test(http, evhttp_never_answers_by_itself, .timeout = 60) {
+    char text[2048];
+    int served = 0;
+    seed = (uint64_t)time(NULL);
+    cr_log_warn("seed %llu", (unsigned long long)seed);
+    for (int i = 0; i < 3000; i++) {
+        int client = connect_client();
+        size_t len = nearly(text, sizeof text);
+        send_bytes(client, span_of(text, len));
+        shutdown(client, SHUT_WR);
+        cr_assert(read_until(client, NULL));
+        cr_assert_null(strstr(answer, "<HTML>"), "%.*s -> %s", (int)len, text, answer);
+        served += strstr(answer, " 200 OK\r\n") != NULL;
+        close(client);
+    }
+    cr_expect_gt(served, 300, "%d", served);
+}
+
 Test(http, pipelined_requests_are_answered_in_order) {
     static const char *const bodies[] = {"GET /1 []", "POST /2 [xyz]", "POST /3 [hello]", "Content-Length: 9",
                                          "GET /5 []"};

@@ -77,7 +77,7 @@ enum {
     ROOM_MEMBERS_MAX = 10000,
     ROOM_DIRECT_MEMBERS_MAX = 2,
     ROOM_FIRST_MEMBERS_MAX = 50, /* who are brought in by one turn, the first */
-    ROOM_PAGE_MAX = 100, /* entries, members or rooms in one answer */
+    ROOM_PAGE_MAX = 100,         /* entries, members or rooms in one answer */
     ROOM_TEXT_CHARACTERS_MAX = 4000,
     ROOM_TEXT_BYTES_MAX = 4 * ROOM_TEXT_CHARACTERS_MAX,
     ROOM_USER_BYTES_MAX = SUBKEY_BYTES_MAX - 1,

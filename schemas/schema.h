@@ -33,12 +33,12 @@ typedef enum field_type {
 enum field_flags {
     OPTIONAL = 0,
     REQUIRED = 1 << 0,
-    SECRET = 1 << 1, /* never printed: shown as *** */
-    INDEX = 1 << 2,  /* of a kind's state: the runtime keeps rows by which actors are found (DESIGN §7.2); not for raw
-                        values; at most INDEXED_FIELDS_MAX of a record */
+    SECRET = 1 << 1,  /* never printed: shown as *** */
+    INDEX = 1 << 2,   /* of a kind's state: the runtime keeps rows by which actors are found (DESIGN §7.2); not for raw
+                         values; at most INDEXED_FIELDS_MAX of a record */
     BY_TIME = 1 << 4, /* with INDEX: actors with one value are listed in the order of their created_at, a required time
                          of the same record */
-    SYSTEM = 1 << 3, /* of a request: from callers with a key, who act for others; people are not asked for it */
+    SYSTEM = 1 << 3,  /* of a request: from callers with a key, who act for others; people are not asked for it */
 };
 
 typedef struct enumeration {

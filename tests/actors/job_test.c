@@ -650,9 +650,8 @@ Test(job, the_work_goes_on_step_by_step) {
     cr_assert_eq(script.ordered, 5);
     cr_assert_str_eq(
         CALL("run_get", "{\"run\":1}"),
-        "reply "
-        "{\"id\":\"user-statistics-1\",\"job\":\"user-statistics\",\"run\":1,\"due\":1767225600000,\"trigger\":"
-        "\"manual\",\"state\":\"SUCCEEDED\","
+        "reply {\"id\":\"user-statistics-1\",\"job\":\"user-statistics\",\"run\":1,\"due\":1767225600000,"
+        "\"trigger\":\"manual\",\"state\":\"SUCCEEDED\","
         "\"attempt\":1,\"progress\":100,\"items\":{\"done\":5,\"skipped\":0,\"failed\":0},\"started_at\":1767225600000,"
         "\"ended_at\":1767225600000}");
     cr_assert_str_eq(CALL("report", NULL), "reply {\"run\":1,\"report\":{\"n\":1}}");

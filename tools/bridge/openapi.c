@@ -285,14 +285,9 @@ static void add_query_parameters(document_t *self, const route_t *route, json_t 
     }
 }
 
-static bool takes_version(const route_t *route) {
-    const field_t *field = field_named(route_request(route), span_text("version"));
-    return field != NULL && route_source(route, field) == FIELD_FROM_CONDITION;
-}
-
 static void add_header_parameters(const route_t *route, json_t *parameters) {
     bool reads = route->method == HTTP_GET;
-    if (takes_version(route)) {
+    if (route_changes(route)) {
         append(parameters, parameter("If-Match", "header", has(route, CONDITIONAL),
                                      text_schema("Done only if this is the ETag of the current version")));
     }

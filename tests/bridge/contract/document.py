@@ -19,7 +19,7 @@ COMMON_HEADERS = {
     "access-control-allow-credentials", "access-control-allow-headers", "access-control-allow-methods",
     "access-control-allow-origin", "access-control-expose-headers", "access-control-max-age",
     "content-security-policy", "cross-origin-opener-policy", "cross-origin-resource-policy", "permissions-policy",
-    "referrer-policy", "strict-transport-security", "x-content-type-options", "x-frame-options",
+    "referrer-policy", "strict-transport-security", "x-accel-buffering", "x-content-type-options", "x-frame-options",
 }
 API = "/api/"
 formats = jsonschema.FormatChecker(formats=())

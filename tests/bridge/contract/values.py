@@ -16,7 +16,7 @@ class Values:
     def make(self, schema, name="", whole=False):
         """whole: with all optional members."""
         schema = self.document.resolve(schema)
-        if name in self.known and self.random.random() < 0.8:
+        if name in self.known and self.random.random() < 0.6:
             return self.random.choice(self.known[name])
         if "anyOf" in schema:
             return self.make(self.random.choice(schema["anyOf"]), name, whole)

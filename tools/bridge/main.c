@@ -36,7 +36,8 @@ enum {
     HOST_BYTES = 256,
     URL_BYTES = HOST_BYTES + 32,
     ERROR_BYTES = 1024,
-    PRIORITIES = 2, /* of events: those of the network, and what is to be done once they are */
+    FILES_KEPT = 100, /* descriptors */
+    PRIORITIES = 2,   /* of events: those of the network, and what is to be done once they are */
     DRAIN_S = 5,
     DRAIN_LOOK_MS = 10,
 };
@@ -223,13 +224,27 @@ static bool load_tls(program_t *self) {
     return self->tls != NULL;
 }
 
+/* As many as the system allows, and some are left for the server, the log and whoever is told that there are too many.
+ */
+static uint32_t connections_max(const settings_t *settings) {
+    struct rlimit files;
+    uint64_t most = settings->connections_max;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+        uint64_t left = files.rlim_max > 2 * FILES_KEPT ? files.rlim_max - FILES_KEPT : FILES_KEPT;
+        most = left < most ? left : most;
+    }
+    return (uint32_t)most;
+}
+
 static bool listen_http(program_t *self) {
     const settings_t *settings = &self->bridge.settings;
     http_options_t options = {.base = self->bridge.base,
                               .address = self->host,
                               .port = self->port,
                               .body_bytes_max = settings->message_bytes_max,
-                              .connections_max = (uint32_t)settings->connections_max,
+                              .connections_max = connections_max(settings),
                               .address_connections_max = (uint32_t)settings->address_connections_max,
                               .head_ms = (uint32_t)settings->http_head_ms,
                               .body_ms = (uint32_t)settings->http_body_ms,
@@ -272,19 +287,9 @@ static struct event_base *new_base(void) {
     return base;
 }
 
-/* As many connections as the system allows. */
-static void raise_files(void) {
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
-
 static bool start(program_t *self) {
     bridge_t *bridge = &self->bridge;
     bridge->data = self->data;
-    raise_files();
     bridge->base = new_base();
     CHECK(bridge->base != NULL && event_base_priority_init(bridge->base, PRIORITIES) == 0, "no event loop");
     bridge->tape = bridge_new_tape();

@@ -52,8 +52,9 @@ MUST_USE status_t idempotency_check(idempotency_t *self, const request_t *reques
 void idempotency_keep(idempotency_t *self, writer_t *writer, const request_t *request, uint64_t expires_ms,
                       const answer_t *answer);
 /* Puts the answer, which is not pending, in the place of the pending one that the actor of this request promised to the
-   idempotency key of `hold`; of an error nothing is left: one record. If that has expired and is gone, or its key was used anew, nothing happens.
-   May be rolled back. INTERNAL: the row is damaged or cannot be read; nothing was written. */
+   idempotency key of `hold`; of an error nothing is left: one record. If that has expired and is gone, or its key was
+   used anew, nothing happens. May be rolled back. INTERNAL: the row is damaged or cannot be read; nothing was written.
+ */
 MUST_USE status_t idempotency_settle(idempotency_t *self, writer_t *writer, const request_t *request,
                                      const hold_t *hold, const answer_t *answer);
 /* Deletes expired rows of the partition, a slice: it goes on where the slice before ended, if that was of the same

@@ -56,8 +56,8 @@ static json_t *text_schema(const field_t *field) {
 }
 
 static json_t *bytes_schema(const field_t *field) {
-    return made(json_pack("{ss ss sI}", "type", "string", "contentEncoding", "base64", "maxLength",
-                          (json_int_t)((field->max + 2) / 3 * 4)));
+    json_int_t groups = ((json_int_t)field->max + 2) / 3;
+    return made(json_pack("{ss ss sI}", "type", "string", "contentEncoding", "base64", "maxLength", 4 * groups));
 }
 
 /* JSON has integers of 64 bits with sign here. */

@@ -197,14 +197,18 @@ void call_answer_record(call_t *self, const record_t *record, const doran_reply_
         call_answer(self, 304, NULL, (span_t){0});
         return;
     }
-    if (status == 201 || status == 202) {
-        add_location(self);
-    }
     if (status == 204) {
         call_answer(self, status, NULL, (span_t){0});
         return;
     }
     char *text = call_show(self, record, 0);
+    if (text == NULL) {
+        call_refuse(self, REFUSE_BUSY, "The server's answer cannot be read");
+        return;
+    }
+    if (status == 201 || status == 202) {
+        add_location(self);
+    }
     call_answer(self, status, "application/json", span_text(text));
     free(text);
 }

@@ -68,7 +68,7 @@ bool call_add_tag(call_t *self, const char *tag);
 void call_answer(call_t *self, int status, const char *media, span_t body);
 /* The record that is the reply's body, with the status and the headers that the route's flags ask for. */
 void call_answer_record(call_t *self, const record_t *record, const doran_reply_t *reply);
-/* The record at `at` of the bridge's tape, as one line of JSON, malloc'd. */
+/* The record at `at` of the bridge's tape, as one line of JSON, malloc'd; NULL: it is damaged. */
 char *call_show(const call_t *self, const record_t *record, uint32_t at);
 /* What the bridge refuses by itself. detail: NULL, or a sentence for people, which is copied. With 401 goes what
    RFC 6750 wants to be said. */

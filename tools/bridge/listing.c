@@ -179,7 +179,10 @@ void listing_answer(call_t *call, const record_t *record, const doran_reply_t *r
     }
     struct evbuffer *page = listing_begin();
     for (uint32_t at = array + 1; at < tape->tokens[array].next; at = tape->tokens[at].next) {
-        listing_add(page, call_show(call, items->element, at));
+        char *item = call_show(call, items->element, at);
+        if (item != NULL) {
+            listing_add(page, item);
+        }
         last = at;
     }
     listing_end(call, page, next_of(call, tape, last));

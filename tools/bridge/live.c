@@ -15,6 +15,7 @@
 #include "tools/bridge/pump.h"
 #include "tools/bridge/runs.h"
 #include "tools/bridge/socket.h"
+#include "tools/bridge/value.h"
 
 enum {
     MESSAGE_BYTES_MAX = KIB(64),  /* of a frame that is taken; a post of 4,000 characters, each escaped, is shorter */
@@ -83,12 +84,9 @@ static const char *text_at(const json_t *frame, const char *name) {
 
 /* Takes the frame. */
 static void say(visitor_t *self, json_t *frame) {
-    CHECK(frame != NULL, "out of memory");
-    char *text = json_dumps(frame, JSON_COMPACT);
-    CHECK(text != NULL, "out of memory");
+    char *text = value_print(frame);
     socket_send(self->socket, span_text(text));
     free(text);
-    json_decref(frame);
 }
 
 static void copy_text(json_t *to, const json_t *from, const char *name) {
@@ -100,7 +98,7 @@ static void copy_text(json_t *to, const json_t *from, const char *name) {
 
 /* about: a frame whose room and client_id are said as well, as far as it has them. */
 static void refuse(visitor_t *self, const char *code, const char *text, const json_t *about) {
-    json_t *frame = json_pack("{ss ss ss}", "op", "error", "code", code, "text", text);
+    json_t *frame = value_made(json_pack("{ss ss so}", "op", "error", "code", code, "text", value_of_text(text)));
     copy_text(frame, about, "room");
     copy_text(frame, about, "client_id");
     say(self, frame);

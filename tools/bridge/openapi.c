@@ -4,6 +4,7 @@
 
 #include "tools/bridge/openapi_schema.h"
 #include "tools/bridge/route_errors.h"
+#include "tools/bridge/value.h"
 
 #define BASE "/api/v1/"
 
@@ -15,21 +16,12 @@ typedef struct document {
 
 /* JSON */
 
-static json_t *made(json_t *value) {
-    CHECK(value != NULL, "out of memory");
-    return value;
-}
-
-static void set(json_t *object, const char *name, json_t *value) {
-    CHECK(json_object_set_new(object, name, value) == 0, "%s: out of memory", name);
-}
-
 static void append(json_t *array, json_t *value) {
     CHECK(json_array_append_new(array, value) == 0, "out of memory");
 }
 
 static json_t *text_schema(const char *text) {
-    return made(json_pack("{ss ss}", "type", "string", "description", text));
+    return value_made(json_pack("{ss ss}", "type", "string", "description", text));
 }
 
 static bool has(const route_t *route, uint32_t flag) {
@@ -54,13 +46,13 @@ static const struct header {
 };
 
 static void add_headers(json_t *components) {
-    json_t *all = made(json_object());
+    json_t *all = value_made(json_object());
     for (size_t i = 0; i < ARRAY_LENGTH(headers); i++) {
-        set(all, headers[i].name,
-            made(json_pack("{ss sb s{ss}}", "description", headers[i].text, "required", headers[i].required, "schema",
-                           "type", "string")));
+        value_set(all, headers[i].name,
+                  value_made(json_pack("{ss sb s{ss}}", "description", headers[i].text, "required", headers[i].required,
+                                       "schema", "type", "string")));
     }
-    set(components, "headers", all);
+    value_set(components, "headers", all);
 }
 
 /* RFC 9457. */
@@ -72,26 +64,26 @@ static json_t *problem_schema(void) {
     json_t *schema = openapi_closed_object("An error (RFC 9457)");
     openapi_add_member(schema, "type", text_schema("A URI of the kind of problem"), true);
     openapi_add_member(schema, "title", text_schema("What the code means"), true);
-    openapi_add_member(schema, "status", made(json_pack("{ss}", "type", "integer")), true);
+    openapi_add_member(schema, "status", value_made(json_pack("{ss}", "type", "integer")), true);
     openapi_add_member(schema, "detail", text_schema("What went wrong this time"), false);
     openapi_add_member(schema, "instance", text_schema("Path of the request"), false);
     openapi_add_member(schema, "code", text_schema("Stable name of the error, for programs"), true);
     openapi_add_member(schema, "request_id", text_schema("As in X-Request-Id"), true);
-    openapi_add_member(schema, "errors", made(json_pack("{ss so}", "type", "array", "items", wrong)), false);
+    openapi_add_member(schema, "errors", value_made(json_pack("{ss so}", "type", "array", "items", wrong)), false);
     return schema;
 }
 
 static void add_header(json_t *response, const char *name) {
     json_t *all = json_object_get(response, "headers");
     if (all == NULL) {
-        all = made(json_object());
-        set(response, "headers", all);
+        all = value_made(json_object());
+        value_set(response, "headers", all);
     }
-    set(all, name, openapi_reference("headers", name));
+    value_set(all, name, openapi_reference("headers", name));
 }
 
 static json_t *new_response(const char *text) {
-    json_t *response = made(json_pack("{ss}", "description", text));
+    json_t *response = value_made(json_pack("{ss}", "description", text));
     add_header(response, "X-Request-Id");
     add_header(response, "RateLimit");
     add_header(response, "RateLimit-Policy");
@@ -99,7 +91,7 @@ static json_t *new_response(const char *text) {
 }
 
 static void add_content(json_t *response, const char *media, json_t *schema) {
-    set(response, "content", made(json_pack("{s{so}}", media, "schema", schema)));
+    value_set(response, "content", value_made(json_pack("{s{so}}", media, "schema", schema)));
 }
 
 /* Errors */
@@ -114,12 +106,12 @@ static uint32_t same_status(const route_error_t *errors, uint32_t count) {
 }
 
 static json_t *codes_schema(const route_error_t *errors, uint32_t count) {
-    json_t *codes = made(json_array());
+    json_t *codes = value_made(json_array());
     for (uint32_t i = 0; i < count; i++) {
         append(codes, json_string(errors[i].code));
     }
-    return made(json_pack("{s[o{s{s{so}}}]}", "allOf", openapi_reference("schemas", "problem"), "properties", "code",
-                          "enum", codes));
+    return value_made(json_pack("{s[o{s{s{so}}}]}", "allOf", openapi_reference("schemas", "problem"), "properties",
+                                "code", "enum", codes));
 }
 
 /* What goes with an error beside the problem. */
@@ -152,7 +144,7 @@ static json_t *refer_to_errors(document_t *self, const route_error_t *errors, ui
         snprintf(name + len, sizeof name - len, "%s%s", i > 0 ? "." : "", errors[i].code);
     }
     if (json_object_get(self->responses, name) == NULL) {
-        set(self->responses, name, error_response(errors, count));
+        value_set(self->responses, name, error_response(errors, count));
     }
     return openapi_reference("responses", name);
 }
@@ -160,7 +152,7 @@ static json_t *refer_to_errors(document_t *self, const route_error_t *errors, ui
 static void set_status(json_t *responses, int status, json_t *response) {
     char text[16];
     snprintf(text, sizeof text, "%d", status);
-    set(responses, text, response);
+    value_set(responses, text, response);
 }
 
 static void add_errors(document_t *self, const route_error_t *errors, uint32_t count, json_t *responses) {
@@ -189,8 +181,8 @@ static json_t *record_schema(document_t *self, const record_t *record) {
 static json_t *page_schema(document_t *self, const record_t *item) {
     json_t *schema = openapi_closed_object("A page");
     openapi_add_member(schema, "items",
-                       made(json_pack("{ss sI so}", "type", "array", "maxItems", (json_int_t)PAGE_MAX, "items",
-                                      record_schema(self, item))),
+                       value_made(json_pack("{ss sI so}", "type", "array", "maxItems", (json_int_t)PAGE_MAX, "items",
+                                            record_schema(self, item))),
                        true);
     openapi_add_member(schema, "next_cursor", text_schema("For the next page; absent: this was the last"), false);
     return schema;
@@ -213,7 +205,7 @@ static json_t *success(document_t *self, const route_t *route, int status) {
         add_header(response, "Link");
     }
     if (has(route, STREAMED)) {
-        add_content(response, "text/event-stream", made(json_pack("{ss}", "type", "string")));
+        add_content(response, "text/event-stream", value_made(json_pack("{ss}", "type", "string")));
     }
     if (route_reply(route) != NULL) {
         add_content(response, "application/json", reply_schema(self, route));
@@ -223,7 +215,7 @@ static json_t *success(document_t *self, const route_t *route, int status) {
 
 static json_t *responses_of(document_t *self, const route_t *route) {
     route_error_t errors[ROUTE_ERRORS_MAX];
-    json_t *responses = made(json_object());
+    json_t *responses = value_made(json_object());
     set_status(responses, route_status(route), success(self, route, route_status(route)));
     if (has(route, GUARDED)) {
         set_status(responses, HTTP_CREATED, success(self, route, HTTP_CREATED));
@@ -242,7 +234,7 @@ static json_t *responses_of(document_t *self, const route_t *route) {
 static json_t *parameter(const char *name, const char *place, bool required, json_t *schema) {
     json_t *text = json_object_get(schema, "description");
     json_t *made_one =
-        made(json_pack("{ss ss sb so}", "name", name, "in", place, "required", required, "schema", schema));
+        value_made(json_pack("{ss ss sb so}", "name", name, "in", place, "required", required, "schema", schema));
     if (text != NULL) {
         CHECK(json_object_set(made_one, "description", text) == 0, "out of memory");
         json_object_del(schema, "description");
@@ -251,8 +243,8 @@ static json_t *parameter(const char *name, const char *place, bool required, jso
 }
 
 static json_t *key_schema(void) {
-    return made(json_pack("{ss sI sI ss}", "type", "string", "minLength", (json_int_t)1, "maxLength",
-                          (json_int_t)KEY_BYTES_MAX, "pattern", "^[A-Za-z0-9._@+-]+$"));
+    return value_made(json_pack("{ss sI sI ss}", "type", "string", "minLength", (json_int_t)1, "maxLength",
+                                (json_int_t)KEY_BYTES_MAX, "pattern", "^[A-Za-z0-9._@+-]+$"));
 }
 
 /* A part in braces is the key of the actor, or a field of the request. */
@@ -268,8 +260,8 @@ static void add_path_parameters(document_t *self, const route_t *route, json_t *
 
 static void add_paging_parameters(json_t *parameters) {
     append(parameters, parameter("limit", "query", false,
-                                 made(json_pack("{ss si si si ss}", "type", "integer", "minimum", 1, "maximum",
-                                                PAGE_MAX, "default", PAGE, "description", "Items at most"))));
+                                 value_made(json_pack("{ss si si si ss}", "type", "integer", "minimum", 1, "maximum",
+                                                      PAGE_MAX, "default", PAGE, "description", "Items at most"))));
     append(parameters, parameter("cursor", "query", false, text_schema("Of the page before: its next_cursor")));
 }
 
@@ -296,17 +288,18 @@ static void add_header_parameters(const route_t *route, json_t *parameters) {
                                      text_schema("304 if this is the ETag of the current version")));
     }
     if (!reads && !has(route, KEY_REFUSED)) {
-        append(parameters, parameter("Idempotency-Key", "header", has(route, KEY_REQUIRED),
-                                     made(json_pack("{ss sI sI ss}", "type", "string", "minLength", (json_int_t)1,
-                                                    "maxLength", (json_int_t)IDEMPOTENCY_KEY_BYTES_MAX, "description",
-                                                    "The same key and body: the first answer again"))));
+        append(parameters,
+               parameter("Idempotency-Key", "header", has(route, KEY_REQUIRED),
+                         value_made(json_pack("{ss sI sI ss}", "type", "string", "minLength", (json_int_t)1,
+                                              "maxLength", (json_int_t)IDEMPOTENCY_KEY_BYTES_MAX, "description",
+                                              "The same key and body: the first answer again"))));
         append(parameters, parameter("Prefer", "header", false,
                                      text_schema("wait=N: waits N seconds for the first request with this key")));
     }
 }
 
 static json_t *parameters_of(document_t *self, const route_t *route) {
-    json_t *parameters = made(json_array());
+    json_t *parameters = value_made(json_array());
     add_path_parameters(self, route, parameters);
     add_query_parameters(self, route, parameters);
     if (route_pages(route)) {
@@ -320,7 +313,7 @@ static json_t *parameters_of(document_t *self, const route_t *route) {
 static json_t *or_null(json_t *schema) {
     json_t *text = json_incref(json_object_get(schema, "description"));
     json_object_del(schema, "description");
-    return made(json_pack("{s[o{ss}] so}", "anyOf", schema, "type", "null", "description", text));
+    return value_made(json_pack("{s[o{ss}] so}", "anyOf", schema, "type", "null", "description", text));
 }
 
 /* May null take the field away? Only what the stored record can be without. */
@@ -347,12 +340,12 @@ static json_t *body_schema(document_t *self, const route_t *route) {
 static json_t *body_of(document_t *self, const route_t *route) {
     json_t *schema = body_schema(self, route);
     bool required = json_object_get(schema, "required") != NULL;
-    json_t *content = made(json_object());
+    json_t *content = value_made(json_object());
     if (has(route, MERGED)) {
-        set(content, "application/merge-patch+json", made(json_pack("{sO}", "schema", schema)));
+        value_set(content, "application/merge-patch+json", value_made(json_pack("{sO}", "schema", schema)));
     }
-    set(content, "application/json", made(json_pack("{so}", "schema", schema)));
-    return made(json_pack("{sb so}", "required", required, "content", content));
+    value_set(content, "application/json", value_made(json_pack("{so}", "schema", schema)));
+    return value_made(json_pack("{sb so}", "required", required, "content", content));
 }
 
 /* Operations */
@@ -360,7 +353,7 @@ static json_t *body_of(document_t *self, const route_t *route) {
 /* Routes under the same first word belong together. */
 static json_t *tag_of(const route_t *route) {
     const char *begin = route->path + (strncmp(route->path, BASE, strlen(BASE)) == 0 ? strlen(BASE) : 1);
-    return made(json_stringn(begin, strcspn(begin, "/")));
+    return value_made(json_stringn(begin, strcspn(begin, "/")));
 }
 
 static void note_tag(json_t *tags, const route_t *route) {
@@ -376,21 +369,21 @@ static void note_tag(json_t *tags, const route_t *route) {
 }
 
 static json_t *security_of(const route_t *route) {
-    return route->access == ACCESS_EVERYBODY ? made(json_pack("[{} {s[]}]", "bearer"))
-                                             : made(json_pack("[{s[]}]", "bearer"));
+    return route->access == ACCESS_EVERYBODY ? value_made(json_pack("[{} {s[]}]", "bearer"))
+                                             : value_made(json_pack("[{s[]}]", "bearer"));
 }
 
 static json_t *operation(document_t *self, const route_t *route) {
     json_t *made_one =
-        made(json_pack("{ss ss s[o] so so}", "operationId", route->name, "summary", route->text, "tags", tag_of(route),
-                       "security", security_of(route), "parameters", parameters_of(self, route)));
+        value_made(json_pack("{ss ss s[o] so so}", "operationId", route->name, "summary", route->text, "tags",
+                             tag_of(route), "security", security_of(route), "parameters", parameters_of(self, route)));
     if (route_takes_body(route)) {
-        set(made_one, "requestBody", body_of(self, route));
+        value_set(made_one, "requestBody", body_of(self, route));
     }
     if (route->access == ACCESS_ADMIN) {
-        set(made_one, "description", json_string("For people with the role ADMIN."));
+        value_set(made_one, "description", json_string("For people with the role ADMIN."));
     }
-    set(made_one, "responses", responses_of(self, route));
+    value_set(made_one, "responses", responses_of(self, route));
     return made_one;
 }
 
@@ -398,33 +391,33 @@ static void add_route(document_t *self, const route_t *route) {
     static const char *const members[] = {"get", "head", "post", "put", "patch", "delete", "options", ""};
     json_t *path = json_object_get(self->paths, route->path);
     if (path == NULL) {
-        path = made(json_object());
-        set(self->paths, route->path, path);
+        path = value_made(json_object());
+        value_set(self->paths, route->path, path);
     }
-    set(path, members[route->method], operation(self, route));
+    value_set(path, members[route->method], operation(self, route));
     note_tag(json_object_get(self->root, "tags"), route);
 }
 
 /* OpenAPI has no place for what any request may be answered with, whatever it asks for. */
 static void add_refusals(document_t *self) {
     route_error_t errors[ROUTE_ERRORS_MAX];
-    json_t *refusals = made(json_object());
+    json_t *refusals = value_made(json_object());
     add_errors(self, errors, route_refusals(errors), refusals);
-    set(self->root, "x-refusals", refusals);
+    value_set(self->root, "x-refusals", refusals);
 }
 
 static void begin(document_t *self) {
-    self->root = made(json_pack("{ss s{ss ss ss} s[{ss}] s[] s{} s{s{} s{} s{s{ss ss ss}}}}", "openapi", "3.1.0",
-                                "info", "title", "DoranDoran", "version", DORAN_VERSION, "description",
-                                "Accounts, chat rooms, a shop with orders, and batch jobs.", "servers", "url", "/",
-                                "tags", "paths", "components", "schemas", "responses", "securitySchemes", "bearer",
-                                "type", "http", "scheme", "bearer", "bearerFormat", "JWT"));
+    self->root = value_made(json_pack("{ss s{ss ss ss} s[{ss}] s[] s{} s{s{} s{} s{s{ss ss ss}}}}", "openapi", "3.1.0",
+                                      "info", "title", "DoranDoran", "version", DORAN_VERSION, "description",
+                                      "Accounts, chat rooms, a shop with orders, and batch jobs.", "servers", "url",
+                                      "/", "tags", "paths", "components", "schemas", "responses", "securitySchemes",
+                                      "bearer", "type", "http", "scheme", "bearer", "bearerFormat", "JWT"));
     json_t *components = json_object_get(self->root, "components");
     self->paths = json_object_get(self->root, "paths");
     self->schemas = json_object_get(components, "schemas");
     self->responses = json_object_get(components, "responses");
     add_headers(components);
-    set(self->schemas, "problem", problem_schema());
+    value_set(self->schemas, "problem", problem_schema());
 }
 
 json_t *openapi_document(void) {

@@ -3,34 +3,26 @@
 
 #include <stdio.h>
 
+#include "tools/bridge/value.h"
+
 enum { NAME_BYTES = 128 };
 
-/* Jansson says NULL when it has no memory, or when a format is wrong. */
-static json_t *made(json_t *value) {
-    CHECK(value != NULL, "out of memory");
-    return value;
-}
-
-static void set(json_t *object, const char *name, json_t *value) {
-    CHECK(json_object_set_new(object, name, value) == 0, "%s: out of memory", name);
-}
-
 json_t *openapi_reference(const char *part, const char *name) {
-    return made(json_pack("{so}", "$ref", json_sprintf("#/components/%s/%s", part, name)));
+    return value_made(json_pack("{so}", "$ref", json_sprintf("#/components/%s/%s", part, name)));
 }
 
 json_t *openapi_closed_object(const char *text) {
-    return made(json_pack("{ss ss s{} sb}", "type", "object", "description", text, "properties", "additionalProperties",
-                          false));
+    return value_made(json_pack("{ss ss s{} sb}", "type", "object", "description", text, "properties",
+                                "additionalProperties", false));
 }
 
 void openapi_add_member(json_t *object, const char *name, json_t *schema, bool required) {
-    set(json_object_get(object, "properties"), name, schema);
+    value_set(json_object_get(object, "properties"), name, schema);
     if (required) {
         json_t *names = json_object_get(object, "required");
         if (names == NULL) {
-            names = made(json_array());
-            set(object, "required", names);
+            names = value_made(json_array());
+            value_set(object, "required", names);
         }
         CHECK(json_array_append_new(names, json_string(name)) == 0, "out of memory");
     }
@@ -45,11 +37,11 @@ static const struct shape {
 };
 
 static json_t *text_schema(const field_t *field) {
-    json_t *schema = made(json_pack("{ss sI sI}", "type", "string", "minLength", (json_int_t)field->min, "maxLength",
-                                    (json_int_t)field->max));
+    json_t *schema = value_made(json_pack("{ss sI sI}", "type", "string", "minLength", (json_int_t)field->min,
+                                          "maxLength", (json_int_t)field->max));
     for (size_t i = 0; i < ARRAY_LENGTH(shapes); i++) {
         if (strcmp(shapes[i].name, field->name) == 0) {
-            set(schema, shapes[i].keyword, json_string(shapes[i].value));
+            value_set(schema, shapes[i].keyword, json_string(shapes[i].value));
         }
     }
     return schema;
@@ -57,26 +49,26 @@ static json_t *text_schema(const field_t *field) {
 
 static json_t *bytes_schema(const field_t *field) {
     json_int_t groups = ((json_int_t)field->max + 2) / 3;
-    return made(json_pack("{ss ss sI}", "type", "string", "contentEncoding", "base64", "maxLength", 4 * groups));
+    return value_made(json_pack("{ss ss sI}", "type", "string", "contentEncoding", "base64", "maxLength", 4 * groups));
 }
 
 /* JSON has integers of 64 bits with sign here. */
 static json_t *number_schema(const field_t *field) {
     json_t *schema =
-        made(json_pack("{ss ss sI}", "type", "integer", "format", "int64", "minimum", (json_int_t)field->min));
+        value_made(json_pack("{ss ss sI}", "type", "integer", "format", "int64", "minimum", (json_int_t)field->min));
     if (field->max <= INT64_MAX) {
-        set(schema, "maximum", json_integer((json_int_t)field->max));
+        value_set(schema, "maximum", json_integer((json_int_t)field->max));
     }
     return schema;
 }
 
 static json_t *enumeration_schema(json_t *components, const enumeration_t *enumeration) {
     if (json_object_get(components, enumeration->name) == NULL) {
-        json_t *values = made(json_array());
+        json_t *values = value_made(json_array());
         for (uint32_t i = 0; i < enumeration->count; i++) {
             CHECK(json_array_append_new(values, json_string(enumeration->values[i])) == 0, "out of memory");
         }
-        set(components, enumeration->name, made(json_pack("{ss so}", "type", "string", "enum", values)));
+        value_set(components, enumeration->name, value_made(json_pack("{ss so}", "type", "string", "enum", values)));
     }
     return openapi_reference("schemas", enumeration->name);
 }
@@ -121,7 +113,7 @@ static json_t *component(json_t *components, const record_t *record, schema_form
     bool asked = form == SCHEMA_OF_REQUEST && has_secrets(record);
     snprintf(name, sizeof name, "%s%s%s", record->name, versioned ? "_with_version" : "", asked ? "_with_secrets" : "");
     if (json_object_get(components, name) == NULL) {
-        set(components, name, record_schema(components, record, form, without));
+        value_set(components, name, record_schema(components, record, form, without));
     }
     return openapi_reference("schemas", name);
 }
@@ -133,19 +125,19 @@ json_t *openapi_reply(json_t *components, const record_t *record, const char *wi
 static json_t *list_schema(json_t *components, const field_t *field, schema_form_t form) {
     static const field_t text = {.name = "", .type = FIELD_TEXT, .min = 1, .max = KEY_BYTES_MAX};
     json_t *items = field->element != NULL ? component(components, field->element, form, NULL) : text_schema(&text);
-    return made(json_pack("{ss so sI sI}", "type", "array", "items", items, "minItems", (json_int_t)field->min,
-                          "maxItems", (json_int_t)field->max));
+    return value_made(json_pack("{ss so sI sI}", "type", "array", "items", items, "minItems", (json_int_t)field->min,
+                                "maxItems", (json_int_t)field->max));
 }
 
 static json_t *value_schema(json_t *components, const field_t *field, schema_form_t form) {
     switch (field->type) {
     case FIELD_BOOL:
-        return made(json_pack("{ss}", "type", "boolean"));
+        return value_made(json_pack("{ss}", "type", "boolean"));
     case FIELD_U64:
     case FIELD_I64:
         return number_schema(field);
     case FIELD_TIME:
-        return made(json_pack("{ss ss}", "type", "string", "format", "date-time"));
+        return value_made(json_pack("{ss ss}", "type", "string", "format", "date-time"));
     case FIELD_TEXT:
         return text_schema(field);
     case FIELD_BYTES:
@@ -153,20 +145,20 @@ static json_t *value_schema(json_t *components, const field_t *field, schema_for
     case FIELD_ENUM:
         return enumeration_schema(components, field->enumeration);
     case FIELD_ANY:
-        return made(json_object());
+        return value_made(json_object());
     case FIELD_LIST:
         return list_schema(components, field, form);
     case FIELD_RECORD:
         return component(components, field->element, form, NULL);
     }
-    return made(NULL);
+    return value_made(NULL);
 }
 
 json_t *openapi_field(json_t *components, const field_t *field, schema_form_t form) {
     json_t *schema = value_schema(components, field, form);
-    set(schema, "description", json_string(field->text));
+    value_set(schema, "description", json_string(field->text));
     if ((field->flags & SECRET) != 0) {
-        set(schema, "writeOnly", json_true());
+        value_set(schema, "writeOnly", json_true());
     }
     return schema;
 }

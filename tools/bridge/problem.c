@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "schemas/json.h"
+#include "tools/bridge/value.h"
 
 static const struct row {
     const char *code, *title;
@@ -52,7 +53,7 @@ static json_t *errors_of(const tape_t *tape) {
         return NULL;
     }
     char *text = json_print(tape, at);
-    json_t *errors = json_loads(text, 0, NULL);
+    json_t *errors = value_read(text);
     free(text);
     return errors;
 }
@@ -76,8 +77,5 @@ char *problem_print(json_t *problem, const http_request_t *request, const char *
         json_object_set_new(problem, "instance", instance);
     }
     set_text(problem, "request_id", request_id);
-    char *text = json_dumps(problem, JSON_COMPACT);
-    CHECK(text != NULL, "out of memory");
-    json_decref(problem);
-    return text;
+    return value_print(problem);
 }

@@ -59,8 +59,8 @@ struct route {
     const record_t *body;  /* of a function's own, or less than the method takes; NULL: none, or what it takes */
     const record_t *reply; /* the same; or what `show` makes of the method's; of LISTED one item. NULL: none */
     const char *text;
-    /* One line of JSON, malloc'd, of the record at `at` of the bridge's tape; NULL: it is shown as it is, without its
-       version. */
+    /* One line of JSON, malloc'd, of the record at `at` of the bridge's tape, or NULL if that is damaged. No
+       function: it is shown as it is, without its version. */
     char *(*show)(const call_t *call, const record_t *record, uint32_t at);
     const char *parts; /* what {id} of the path is made of, with a '-' between: "/{job}/{run}"; NULL: it is one word */
     const char *location; /* of CREATES and ACCEPTS; its parts in braces are of the path or the reply; NULL: the path

@@ -13,15 +13,11 @@
 #include "tools/bridge/message.h"
 #include "tools/bridge/people.h"
 #include "tools/bridge/runs.h"
+#include "tools/bridge/value.h"
 
 enum {
     ROWS_MAX = 1000, /* of a page of SKUs */
 };
-
-static json_t *made(json_t *value) {
-    CHECK(value != NULL, "out of memory");
-    return value;
-}
 
 /* Shown */
 
@@ -32,7 +28,7 @@ static json_t *read_state(const call_t *call, const record_t *record, const row_
         return NULL;
     }
     char *text = json_print_for_web(record, tape, 0, NULL);
-    json_t *state = made(json_loads(text, 0, NULL));
+    json_t *state = value_read(text);
     free(text);
     return state;
 }
@@ -40,19 +36,19 @@ static json_t *read_state(const call_t *call, const record_t *record, const row_
 /* A SKU without attributes has none of them. */
 static void complete_sku(json_t *sku) {
     if (json_object_get(sku, "attributes") == NULL) {
-        json_object_set_new(sku, "attributes", made(json_object()));
+        value_set(sku, "attributes", json_object());
     }
 }
 
 /* A product of these rows, at most PRODUCT_SKUS_MAX; NULL: none of them can be read. */
 static json_t *product_of(const call_t *call, const char *id, const row_t *rows, size_t count) {
-    json_t *product = NULL, *skus = made(json_array());
+    json_t *product = NULL, *skus = value_made(json_array());
     for (size_t i = 0; i < count && i < PRODUCT_SKUS_MAX; i++) {
         json_t *sku = read_state(call, &record_product_sku, &rows[i]);
         if (sku == NULL) {
             continue;
         }
-        json_object_set_new(sku, "sku", made(json_string(rows[i].place.key)));
+        value_set(sku, "sku", json_string(rows[i].place.key));
         complete_sku(sku);
         json_array_append_new(skus, sku);
         if (product == NULL) {
@@ -63,17 +59,10 @@ static json_t *product_of(const call_t *call, const char *id, const row_t *rows,
         json_decref(skus);
         return NULL;
     }
-    json_object_set_new(product, "id", made(json_string(id)));
-    json_object_set_new(product, "status", made(json_string(enum_product_status.values[product_status_ACTIVE])));
-    json_object_set_new(product, "skus", skus);
+    value_set(product, "id", value_of_text(id));
+    value_set(product, "status", json_string(enum_product_status.values[product_status_ACTIVE]));
+    value_set(product, "skus", skus);
     return product;
-}
-
-static char *print(json_t *product) {
-    char *text = json_dumps(product, JSON_COMPACT);
-    CHECK(text != NULL, "out of memory");
-    json_decref(product);
-    return text;
 }
 
 /* How many rows, from this one, are of one product. */
@@ -104,7 +93,7 @@ static void answer_products(call_t *call, const rows_t *rows, size_t complete) {
         last = rows->items[at].place.value;
         json_t *product = product_of(call, last, &rows->items[at], group);
         if (product != NULL) {
-            listing_add(page, print(product));
+            listing_add(page, value_print(product));
             shown++;
         }
         at += group;
@@ -132,7 +121,7 @@ static void answer_product(call_t *call, const rows_t *rows, size_t complete) {
         call_refuse(call, REFUSE_NOT_FOUND, NULL);
         return;
     }
-    char *text = print(product);
+    char *text = value_print(product);
     snprintf(tag, sizeof tag, "\"%zu\"", complete);
     if (call_add_tag(call, tag)) {
         call_answer(call, 200, "application/json", span_text(text));
@@ -179,17 +168,17 @@ static void make_id(const call_t *call, char id[UUID_TEXT_BYTES + 1]) {
 
 static void answer_made(call_t *call) {
     size_t i;
-    json_t *sku, *product = made(json_deep_copy(call->json));
+    json_t *sku, *product = value_made(json_deep_copy(call->json));
     const char *id = json_string_value(json_object_get(product, "id"));
     char place[KEY_BYTES_MAX + 32], tag[32];
     snprintf(place, sizeof place, "/api/v1/products/%s", id);
     snprintf(tag, sizeof tag, "\"%zu\"", json_array_size(json_object_get(product, "skus")));
-    json_object_set_new(product, "status", made(json_string(enum_product_status.values[product_status_ACTIVE])));
+    value_set(product, "status", json_string(enum_product_status.values[product_status_ACTIVE]));
     json_object_del(product, "made");
     json_array_foreach(json_object_get(product, "skus"), i, sku) {
         complete_sku(sku);
     }
-    char *text = print(product);
+    char *text = value_print(product);
     call_add_header(call, "Location", place);
     call_add_header(call, "ETag", tag);
     call_answer(call, 201, "application/json", span_text(text));
@@ -206,11 +195,11 @@ static void make_next(call_t *call, const doran_reply_t *reply) {
         answer_made(call);
         return;
     }
-    json_object_set_new(call->json, "made", made(json_integer(count + 1)));
-    json_t *asked =
-        made(json_pack("{sO sO sO sO* sO*}", "product", json_object_get(call->json, "id"), "name",
-                       json_object_get(call->json, "name"), "price", json_object_get(sku, "price"), "attributes",
-                       json_object_get(sku, "attributes"), "description", json_object_get(call->json, "description")));
+    value_set(call->json, "made", json_integer(count + 1));
+    json_t *asked = value_made(json_pack("{sO sO sO sO* sO*}", "product", json_object_get(call->json, "id"), "name",
+                                         json_object_get(call->json, "name"), "price", json_object_get(sku, "price"),
+                                         "attributes", json_object_get(sku, "attributes"), "description",
+                                         json_object_get(call->json, "description")));
     snprintf(address, sizeof address, "sku/%s", json_string_value(json_object_get(sku, "sku")));
     message_send(call, address, &kinds[KIND_sku].methods[METHOD_sku_create], asked, make_next);
 }
@@ -218,7 +207,7 @@ static void make_next(call_t *call, const doran_reply_t *reply) {
 /* False: refused, since a SKU comes twice. */
 static bool check_skus(call_t *call) {
     size_t i;
-    json_t *sku, *seen = made(json_object());
+    json_t *sku, *seen = value_made(json_object());
     json_array_foreach(json_object_get(call->json, "skus"), i, sku) {
         const char *key = json_string_value(json_object_get(sku, "sku"));
         char pointer[32];
@@ -241,6 +230,6 @@ void run_create_product(call_t *call) {
         return;
     }
     make_id(call, id);
-    json_object_set_new(call->json, "id", made(json_string(id)));
+    value_set(call->json, "id", json_string(id));
     make_next(call, NULL);
 }

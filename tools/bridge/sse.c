@@ -13,6 +13,7 @@
 #include "tools/bridge/problem.h"
 #include "tools/bridge/runs.h"
 #include "tools/bridge/stream.h"
+#include "tools/bridge/value.h"
 
 enum { HTTP_OK = 200, WAITING_BYTES_MAX = KIB(128), BEGIN_MS = 10000, STALLED_HEARTBEATS = 3, ID_BYTES = 64 };
 
@@ -50,15 +51,13 @@ static void write_data(reader_t *self, doran_position_t position, span_t json) {
 
 /* Takes the frame. Where it stands, the id does not change. */
 static void say(reader_t *self, json_t *frame) {
-    char *text = frame != NULL ? json_dumps(frame, JSON_COMPACT) : NULL;
-    CHECK(text != NULL, "out of memory");
+    char *text = value_print(frame);
     write_data(self, self->listener.position, span_text(text));
     free(text);
-    json_decref(frame);
 }
 
 static void say_end(reader_t *self, const char *code, const char *text) {
-    say(self, json_pack("{ss ss ss ss}", "op", "error", "code", code, "text", text, "room", self->room));
+    say(self, json_pack("{ss ss so ss}", "op", "error", "code", code, "text", value_of_text(text), "room", self->room));
 }
 
 /* The stream. */

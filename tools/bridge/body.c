@@ -29,7 +29,11 @@ json_t *body_parse(span_t text, char *error, size_t error_bytes) {
     json_error_t refusal;
     json_t *root = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &refusal);
     if (root == NULL) {
+        const char *end;
         snprintf(error, error_bytes, "line %d, column %d: %s", refusal.line, refusal.column, refusal.text);
+        if (!g_utf8_validate(error, -1, &end)) { /* it repeats what came up to an error, also inside a character */
+            error[end - error] = 0;
+        }
         return NULL;
     }
     if (!json_is_object(root)) {

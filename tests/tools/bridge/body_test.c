@@ -55,6 +55,17 @@ Test(body, a_parameter_that_comes_twice_or_is_no_text_is_refused) {
     assert_no_query("%c3=1", "A parameter is not UTF-8");
 }
 
+Test(body, what_is_wrong_is_said_in_utf_8) {
+    static const char *const texts[] = {"{\"\\\u00e9\":1}", "{\u00e9}", "{\"a\":\"\u00e9\\q\"}", "{\"\xff\":1}",
+                                        "{\"\xc3"};
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        cr_assert_null(body_parse(span_text(texts[i]), error, sizeof error));
+        json_t *value = json_string(error);
+        cr_expect_not_null(value, "%s", texts[i]);
+        json_decref(value);
+    }
+}
+
 Test(body, parameters_are_unescaped_once) {
     assert_query("", "{}");
     assert_query("&&", "{}");

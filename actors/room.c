@@ -345,6 +345,9 @@ static status_t post(turn_t *turn, const void *state, const void *request) {
         status = check_text(turn, asked->text, true, "text");
     }
     if (status == STATUS_OK) {
+        status = check_text(turn, asked->client_id, false, "client_id");
+    }
+    if (status == STATUS_OK) {
         status = room_log_find(turn, author, asked->client_id, &posted);
     }
     if (status == STATUS_OK && posted.seq != 0) {

@@ -140,7 +140,9 @@ Test(room, what_is_no_text_is_refused) {
     create(ROOM_PUBLIC);
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         ASSERT_ERROR(POST("mina", "c", texts[i]), "invalid");
+        ASSERT_ERROR(POST("mina", texts[i], "x"), "invalid");
     }
+    ASSERT_ERROR(POST("mina", "a\\nb", "x"), "invalid");
     cr_assert_eq(head_seq(), 2);
     for (size_t i = 0; i < ARRAY_LENGTH(fine); i++) {
         snprintf(client_id, sizeof client_id, "c%zu", i);

@@ -260,7 +260,7 @@ static bool fits_together(reading_t *self) {
     if (!self->seen[HOST] && !self->old) {
         return refuse(self, BAD_REQUEST, "Host is missing");
     }
-    if (host.ptr != NULL && (host.len != self->host.len ||
+    if (host.ptr != NULL && (host.len == 0 || host.len != self->host.len ||
                              strncasecmp((const char *)host.ptr, (const char *)self->host.ptr, host.len) != 0)) {
         return refuse(self, BAD_REQUEST, "Host is not that of the first line");
     }

@@ -129,6 +129,8 @@ Test(scan, the_host_is_named_once_and_the_same_everywhere) {
     assert_refused("GET http://a:80/ HTTP/1.1\r\nHost: a\r\n\r\n", 400);
     assert_refused("GET http://x@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400);
     assert_refused("GET http:// HTTP/1.1\r\nHost: a\r\n\r\n", 400);
+    assert_refused("GET http:///x HTTP/1.0\r\n\r\n", 400);
+    assert_refused("GET http://a/x HTTP/1.0\r\n\r\n", 400);
     cr_expect_eq(look("GET http://A/x HTTP/1.1\r\nHost: a\r\n\r\n"), SCAN_WHOLE);
     cr_expect_eq(look("GET https://a:8?x HTTP/1.1\r\nHost: a:8\r\n\r\n"), SCAN_WHOLE);
     cr_expect_eq(look("GET / HTTP/1.0\r\n\r\n"), SCAN_WHOLE);

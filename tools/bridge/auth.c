@@ -21,8 +21,14 @@
 
 enum { REQUEST_BYTES_MAX = 1024 };
 
-static const char *known(const call_t *call, const char *name) {
-    return json_string_value(json_object_get(call->json, name));
+/* Absent: it is not. A text may have a NUL. */
+static span_t known(const call_t *call, const char *name) {
+    const json_t *value = json_object_get(call->json, name);
+    return span_of(json_string_value(value), json_string_length(value));
+}
+
+static const char *known_user(const call_t *call) {
+    return json_string_value(json_object_get(call->json, "user"));
 }
 
 static void know(call_t *call, const char *name, span_t text) {
@@ -74,10 +80,10 @@ static void answer(call_t *call, const doran_reply_t *reply) {
         return;
     }
     uint64_t expires_ms = people_expires_ms(call->person), now_ms = bridge_now_ms();
-    FIELD_SET(logged_in, &logged_in, access_token, span_text(known(call, "access_token")));
+    FIELD_SET(logged_in, &logged_in, access_token, known(call, "access_token"));
     FIELD_SET(logged_in, &logged_in, token_type, span_text("Bearer"));
     FIELD_SET(logged_in, &logged_in, expires_in, expires_ms > now_ms ? (expires_ms - now_ms + 500) / 1000 : 0);
-    FIELD_SET(logged_in, &logged_in, refresh_token, span_text(known(call, "refresh_token")));
+    FIELD_SET(logged_in, &logged_in, refresh_token, known(call, "refresh_token"));
     FIELD_SET(logged_in, &logged_in, user, pack_view(call, &view));
     size_t half = call->bridge->room_bytes / 2;
     pack_t pack = pack_into(call->bridge->room + half, half);
@@ -96,7 +102,7 @@ static void show_user(call_t *call, const doran_reply_t *reply) {
         return;
     }
     snprintf(session, sizeof session, "%.*s", (int)created.session.len, (const char *)created.session.ptr);
-    char *token = people_sign(call->bridge->people, known(call, "user"), session, &expires_ms);
+    char *token = people_sign(call->bridge->people, known_user(call), session, &expires_ms);
     know(call, "refresh_token", created.token);
     know(call, "access_token", span_text(token));
     call->person = people_find(call->bridge->people, span_text(token), &why);
@@ -105,18 +111,18 @@ static void show_user(call_t *call, const doran_reply_t *reply) {
         call_refuse(call, REFUSE_BUSY, NULL);
         return;
     }
-    send_to(call, "user", known(call, "user"), "get", &record_empty, &(empty_t){.present = 0}, answer);
+    send_to(call, "user", known_user(call), "get", &record_empty, &(empty_t){.present = 0}, answer);
 }
 
 static void begin_session(call_t *call, const doran_reply_t *reply) {
     session_create_t create = {0};
-    const char *device = known(call, "device");
+    span_t device = known(call, "device");
     (void)reply;
     json_object_del(call->json, "password");
-    FIELD_SET(session_create, &create, user, span_text(known(call, "user")));
+    FIELD_SET(session_create, &create, user, known(call, "user"));
     FIELD_SET(session_create, &create, ttl_ms, call->bridge->settings.login_ms);
-    if (device != NULL) {
-        FIELD_SET(session_create, &create, device, span_text(device));
+    if (device.len > 0) {
+        FIELD_SET(session_create, &create, device, device);
     }
     send_request(call, "session/", "create", &record_session_create, &create, show_user);
 }
@@ -128,8 +134,8 @@ static void check_password(call_t *call, const doran_reply_t *reply) {
         return;
     }
     know(call, "user", owner.user);
-    FIELD_SET(credential_login, &login, password, span_text(known(call, "password")));
-    send_to(call, "credential", known(call, "user"), "login", &record_credential_login, &login, begin_session);
+    FIELD_SET(credential_login, &login, password, known(call, "password"));
+    send_to(call, "credential", known_user(call), "login", &record_credential_login, &login, begin_session);
 }
 
 static void find_owner(call_t *call, const doran_reply_t *reply) {

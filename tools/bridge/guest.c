@@ -63,7 +63,7 @@ static void stay(guest_t *self, uint64_t ms) {
 
 bool guest_init(guest_t *self, guests_t *set, guest_leave_fn leave) {
     *self = (guest_t){.set = set, .leave = leave};
-    if (set->count >= set->bridge->settings.sockets_max) {
+    if (set->bridge->draining || set->count >= set->bridge->settings.sockets_max) {
         return false;
     }
     self->timer = event_new(set->bridge->base, -1, 0, time_out, self);

@@ -42,7 +42,8 @@ void guests_destroy(guests_t **self_p);
 void guests_drain(guests_t *self);
 uint32_t guests_count(const guests_t *self);
 
-/* Has five seconds to become known. False: there are too many; then there is nothing to finish. */
+/* Has five seconds to become known. False: there are too many, or the bridge ends; then there is nothing to
+   finish. */
 bool guest_init(guest_t *self, guests_t *set, guest_leave_fn leave);
 void guest_fini(guest_t *self);
 /* Is this person, who is held, from here on. False: it must leave, because of *parting. */

@@ -530,6 +530,10 @@ static bool may_come(const call_t *call) {
 static bool shake_hands(call_t *call) {
     char accept[SOCKET_ACCEPT_BYTES];
     const char *wrong = socket_accept(call->http, accept), *version = http_header(call->http, "Sec-WebSocket-Version");
+    if (call->bridge->draining) {
+        call_refuse(call, REFUSE_UNREACHABLE, NULL);
+        return false;
+    }
     if (wrong != NULL) {
         call_refuse(call, REFUSE_MALFORMED, wrong);
         return false;

@@ -204,23 +204,32 @@ static void make_next(call_t *call, const doran_reply_t *reply) {
     message_send(call, address, &kinds[KIND_sku].methods[METHOD_sku_create], asked, make_next);
 }
 
-/* False: refused, since a SKU comes twice. */
+/* NULL: this may be the key of a SKU that is to be made, beside those seen. Else what is wrong. */
+static const char *check_key(const json_t *seen, const json_t *key) {
+    if (!address_key_valid(span_of(json_string_value(key), json_string_length(key)))) {
+        return "It is no key";
+    }
+    return json_object_get(seen, json_string_value(key)) != NULL ? "It comes twice" : NULL;
+}
+
+/* All of them, before the first is made. False: refused. */
 static bool check_skus(call_t *call) {
     size_t i;
     json_t *sku, *seen = value_made(json_object());
+    const char *wrong = NULL;
     json_array_foreach(json_object_get(call->json, "skus"), i, sku) {
-        const char *key = json_string_value(json_object_get(sku, "sku"));
-        char pointer[32];
-        if (json_object_get(seen, key) != NULL) {
+        const json_t *key = json_object_get(sku, "sku");
+        wrong = check_key(seen, key);
+        if (wrong != NULL) {
+            char pointer[32];
             snprintf(pointer, sizeof pointer, "/skus/%zu/sku", i);
-            call_refuse_field(call, pointer, "not_a_value", "It comes twice");
-            json_decref(seen);
-            return false;
+            call_refuse_field(call, pointer, "not_a_value", wrong);
+            break;
         }
-        json_object_set(seen, key, sku);
+        value_set(seen, json_string_value(key), json_incref(sku));
     }
     json_decref(seen);
-    return true;
+    return wrong == NULL;
 }
 
 void run_create_product(call_t *call) {

@@ -308,11 +308,18 @@ static bool start(program_t *self) {
     return bridge->people != NULL && bridge->edge != NULL && load_tls(self) && listen_http(self) && announce(self);
 }
 
-static void stop(program_t *self) {
-    bridge_t *bridge = &self->bridge;
-    if (self->path[0] != 0) {
+/* Another bridge may have announced itself since. */
+static void take_back(const program_t *self) {
+    json_t *file = self->path[0] != 0 ? json_load_file(self->path, 0, NULL) : NULL;
+    if (json_integer_value(json_object_get(file, "pid")) == getpid()) {
         unlink(self->path);
     }
+    json_decref(file);
+}
+
+static void stop(program_t *self) {
+    bridge_t *bridge = &self->bridge;
+    take_back(self);
     live_destroy(&bridge->live);
     people_destroy(&bridge->people);
     pump_destroy(&self->pump);

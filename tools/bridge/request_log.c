@@ -37,10 +37,19 @@ static void open_file(request_log_t *self) {
     self->file_bytes = self->file >= 0 && fstat(self->file, &about) == 0 ? (size_t)about.st_size : 0;
 }
 
+/* Another bridge of the same folder may have done so already. */
+static bool is_current(const request_log_t *self) {
+    struct stat ours, current;
+    return fstat(self->file, &ours) == 0 && stat(self->path, &current) == 0 && ours.st_dev == current.st_dev &&
+           ours.st_ino == current.st_ino;
+}
+
 static void turn_over(request_log_t *self) {
     char old[PATH_BYTES + 2];
     snprintf(old, sizeof old, "%s.1", self->path);
-    rename(self->path, old);
+    if (is_current(self)) {
+        rename(self->path, old);
+    }
     close(self->file);
     open_file(self);
 }

@@ -84,7 +84,7 @@ static void change_session(exchange_t *self, bool answers_lost) {
 }
 
 /* Our session stands, so `unauthenticated` was about something else: a handle that the server has forgotten with us, or
-   it is the answer. */
+   it is the answer. Of a request with a handle that may have ended, an earlier copy may have run before. */
 static void judge_held(exchange_t *self, bool forgotten) {
     pending_t *next;
     for (pending_t *pending = pending_first(self->pending); pending != NULL; pending = next) {
@@ -93,7 +93,7 @@ static void judge_held(exchange_t *self, bool forgotten) {
             pending->reopened = false;
             pending_move(self->pending, pending, PENDING_QUEUED, pending->deadline_us);
         } else if (pending->state == PENDING_HELD) {
-            pending_finish(self->pending, pending, exchange_outcome(pending));
+            pending_finish(self->pending, pending, pending->handle == NULL ? pending->code : exchange_outcome(pending));
         }
     }
 }

@@ -119,6 +119,18 @@ Test(exchange, unauthenticated_in_a_session_that_stands_is_an_answer) {
     fake_destroy(server);
 }
 
+Test(exchange, unauthenticated_is_an_answer_also_to_a_request_that_was_sent_twice) {
+    fake_server_t *server = fake_new();
+    doran_t *client = open_client(server, (doran_options_t){0});
+    submit(client, 0, 10000);
+    PUMP_UNTIL(server->count == 2); /* it took the server longer than the client waits */
+    fake_fail(server, 1, STATUS_UNAUTHENTICATED, 0);
+    PUMP_UNTIL(completed == 1);
+    cr_expect_eq(outcomes[0].code, DORAN_UNAUTHENTICATED);
+    doran_close(&client);
+    fake_destroy(server);
+}
+
 /* Sending again. */
 
 Test(exchange, unanswered_request_goes_out_again_under_its_number) {

@@ -22,10 +22,10 @@
 #include "tools/bridge/scan.h"
 
 enum {
-    ADDRESS_SLOTS = 1 << 16,            /* two addresses that share one share its limit */
-    LINGER_MS = 2000,                   /* for a client that is still sending to read why it is refused */
-    HELD_BYTES_MAX = 256 * 1024 * 1024, /* of requests that are not whole yet, over all connections */
-    FRAMING_FACTOR = 8,                 /* what stands between chunks, for each byte that is in them */
+    ADDRESS_SLOTS = 1 << 16,           /* two addresses that share one share its limit */
+    LINGER_MS = 2000,                  /* for a client that is still sending to read why it is refused */
+    HELD_BYTES_MAX = 64 * 1024 * 1024, /* of requests that are not whole yet, over all connections */
+    FRAMING_FACTOR = 8,                /* what stands between chunks, for each byte that is in them */
     MALFORMED = 400,
     TIMEOUT = 408,
     TOO_LARGE = 413,
@@ -210,12 +210,12 @@ static bool is_reading(const gate_connection_t *self) {
     return self->state >= AT_HEAD && self->state <= AT_TRAILER;
 }
 
-/* Bounds what all that is not whole takes together. */
+/* Bounds what all that is not whole takes together: who has sent no more than a head is not the one to go. */
 static void hold(gate_connection_t *self) {
     size_t bytes = evbuffer_get_length(self->raw) + evbuffer_get_length(self->request);
     self->gate->held_bytes += bytes - self->held_bytes;
     self->held_bytes = bytes;
-    if (self->gate->held_bytes > HELD_BYTES_MAX && is_reading(self)) {
+    if (self->gate->held_bytes > HELD_BYTES_MAX && bytes > SCAN_HEAD_BYTES_MAX && is_reading(self)) {
         refuse(self, BUSY, "Too much is being sent at once");
     }
 }

@@ -2,6 +2,7 @@
 /* Whatever comes more than once (a record, a header, a set of errors) stands once among the components. */
 #include "tools/bridge/openapi.h"
 
+#include "tools/bridge/body.h"
 #include "tools/bridge/openapi_schema.h"
 #include "tools/bridge/route_errors.h"
 #include "tools/bridge/value.h"
@@ -164,17 +165,8 @@ static void add_errors(document_t *self, const route_error_t *errors, uint32_t c
 
 /* Answers */
 
-static const field_t *field_named(const record_t *record, span_t name) {
-    for (uint32_t i = 0; record != NULL && i < record->field_count; i++) {
-        if (span_equal(span_text(record->fields[i].name), name)) {
-            return &record->fields[i];
-        }
-    }
-    return NULL;
-}
-
 static json_t *record_schema(document_t *self, const record_t *record) {
-    const field_t *version = field_named(record, span_text("version"));
+    const field_t *version = body_field(record, "version");
     return openapi_reply(self->schemas, record, version != NULL && route_hides(version) ? version->name : NULL);
 }
 
@@ -252,7 +244,8 @@ static void add_path_parameters(document_t *self, const route_t *route, json_t *
     for (const char *begin = strchr(route->path, '{'); begin != NULL; begin = strchr(begin + 1, '{')) {
         char name[TEXT_BYTES];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(begin + 1, "}"), begin + 1);
-        const field_t *field = field_named(route_request(route), span_text(name));
+        const record_t *request = route_request(route);
+        const field_t *field = request != NULL ? body_field(request, name) : NULL;
         json_t *schema = field != NULL ? openapi_field(self->schemas, field, SCHEMA_OF_REQUEST) : key_schema();
         append(parameters, parameter(name, "path", true, schema));
     }
@@ -318,7 +311,7 @@ static json_t *or_null(json_t *schema) {
 
 /* May null take the field away? Only what the stored record can be without. */
 static bool can_be_taken(const route_t *route, const field_t *field) {
-    const field_t *stored = has(route, MERGED) ? field_named(route->kind->state, span_text(field->name)) : NULL;
+    const field_t *stored = has(route, MERGED) ? body_field(route->kind->state, field->name) : NULL;
     return stored != NULL && (stored->flags & REQUIRED) == 0;
 }
 

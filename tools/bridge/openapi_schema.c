@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "tools/bridge/body.h"
+
 #include "tools/bridge/value.h"
 
 enum { NAME_BYTES = 128 };
@@ -83,15 +85,6 @@ static bool has_secrets(const record_t *record) {
     return false;
 }
 
-static bool has_field(const record_t *record, const char *name) {
-    for (uint32_t i = 0; i < record->field_count; i++) {
-        if (strcmp(record->fields[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static json_t *record_schema(json_t *components, const record_t *record, schema_form_t form, const char *without) {
     json_t *schema = openapi_closed_object(record->text);
     for (uint32_t i = 0; i < record->field_count; i++) {
@@ -108,8 +101,8 @@ static json_t *record_schema(json_t *components, const record_t *record, schema_
 /* One record may be seen in several ways; the plainest has its name. */
 static json_t *component(json_t *components, const record_t *record, schema_form_t form, const char *without) {
     char name[NAME_BYTES];
-    bool left_out = without != NULL && has_field(record, without);
-    bool versioned = !left_out && has_field(record, "version");
+    bool left_out = without != NULL && body_field(record, without) != NULL;
+    bool versioned = !left_out && body_field(record, "version") != NULL;
     bool asked = form == SCHEMA_OF_REQUEST && has_secrets(record);
     snprintf(name, sizeof name, "%s%s%s", record->name, versioned ? "_with_version" : "", asked ? "_with_secrets" : "");
     if (json_object_get(components, name) == NULL) {

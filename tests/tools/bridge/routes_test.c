@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#include "tools/bridge/body.h"
 #include "tools/bridge/route_errors.h"
 
 #define BASE "/api/v1/"
@@ -29,12 +30,7 @@ static const method_t *method_of(const route_t *route) {
 }
 
 static bool has_field(const record_t *record, const char *name) {
-    for (uint32_t i = 0; record != NULL && i < record->field_count; i++) {
-        if (strcmp(record->fields[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return record != NULL && body_field(record, name) != NULL;
 }
 
 /* Is {name} in the text? */

@@ -46,7 +46,7 @@ void call_answer(call_t *self, int status, const char *media, span_t body) {
         call_add_header(self, "Content-Type", media);
     }
     if (media == NULL || strncmp(media, "text/html", strlen("text/html")) != 0) { /* pages for people have their own */
-        call_add_header(self, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+        call_add_header(self, "Content-Security-Policy", CALL_POLICY);
     }
     body = edge_compress(self, status, body);
     edge_end(self, status, body.len);

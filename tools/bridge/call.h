@@ -26,6 +26,9 @@ typedef enum refusal {
 
 enum { REQUEST_ID_BYTES = 65 };
 
+/* Content-Security-Policy of what is no page. */
+#define CALL_POLICY "default-src 'none'; frame-ancestors 'none'"
+
 typedef void (*call_done_fn)(call_t *self, const doran_reply_t *reply);
 
 struct call {

@@ -260,7 +260,8 @@ void serve_refusal(void *context, int status, const char *why, struct evbuffer *
     edge_note_refusal(bridge->edge, status, why, id);
     char *text = problem_print(problem_of_refusal(refusal, why), NULL, id);
     evbuffer_add_printf(answer,
-                        "X-Request-Id: %s\r\nCache-Control: no-store\r\nContent-Type: application/problem+json\r\n"
+                        "X-Request-Id: %s\r\nCache-Control: no-store\r\nContent-Security-Policy: " CALL_POLICY
+                        "\r\nContent-Type: application/problem+json\r\n"
                         "%sContent-Length: %zu\r\n\r\n%s",
                         id, refusal == REFUSE_BUSY ? "Retry-After: 1\r\n" : "", strlen(text), text);
     free(text);

@@ -274,16 +274,8 @@ static void take_part(void *context, const doran_reply_t *reply) {
     self->each(self, reply);
 }
 
-/* A person whose session has ended is nobody, whatever the code with which the server said so. */
-static void take_reply(void *context, const doran_reply_t *reply) {
-    call_t *self = context;
-    if (wait_more(self, reply)) {
-        return;
-    }
-    forget_again(self);
-    if (reply->code == DORAN_OK) {
-        self->done(self, reply);
-    } else if (self->person != NULL && people_ended(self->person) != DORAN_OK) {
+static void fail(call_t *self, const doran_reply_t *reply) {
+    if (self->person != NULL && people_ends_session(people_ended(self->person))) {
         call_refuse(self, REFUSE_UNAUTHENTICATED, "The login session has ended");
     } else if (reply->code == DORAN_UNAUTHENTICATED && self->person == NULL) { /* only a login is told so */
         call_refuse(self, REFUSE_UNAUTHENTICATED, "E-mail address or password is wrong");
@@ -294,6 +286,23 @@ static void take_reply(void *context, const doran_reply_t *reply) {
     }
 }
 
+void call_fail(call_t *self, doran_code_t code, const char *text) {
+    fail(self, &(doran_reply_t){.code = code, .text = text, .body = (const uint8_t *)"\x80", .body_bytes = 1});
+}
+
+static void take_reply(void *context, const doran_reply_t *reply) {
+    call_t *self = context;
+    if (wait_more(self, reply)) {
+        return;
+    }
+    forget_again(self);
+    if (reply->code == DORAN_OK) {
+        self->done(self, reply);
+    } else {
+        fail(self, reply);
+    }
+}
+
 static void submit(call_t *self, doran_request_t request) {
     request.trace = self->trace;
     doran_t *client = self->person != NULL ? people_client(self->person) : self->bridge->server;
@@ -301,7 +310,8 @@ static void submit(call_t *self, doran_request_t request) {
                                            : doran_send(client, &request, take_reply, self);
     pump_wake(self->bridge->pump);
     if (code != DORAN_OK) {
-        take_reply(self, &(doran_reply_t){.code = code, .text = "", .body = (const uint8_t *)"\x80", .body_bytes = 1});
+        forget_again(self);
+        call_fail(self, code, "");
     }
 }
 

@@ -80,7 +80,9 @@ void call_refuse(call_t *self, refusal_t refusal, const char *detail);
 void call_refuse_field(call_t *self, const char *pointer, const char *code, const char *detail);
 /* Gives the request away to be answered by others, with the headers added so far. */
 http_request_t *call_give(call_t *self);
-/* The server's error. */
+/* The server's error, as it is. */
 void call_pass_error(call_t *self, const doran_reply_t *reply);
+/* What that means to who asked: 401 when the session has ended, and so on. text: borrowed. */
+void call_fail(call_t *self, doran_code_t code, const char *text);
 
 #endif

@@ -49,11 +49,14 @@ static void time_out(evutil_socket_t fd, short events, void *context) {
     self->leave(self, self->person == NULL ? PARTING_UNKNOWN : PARTING_EXPIRED);
 }
 
+static parting_t parting_of(doran_code_t ended) {
+    return people_ends_session(ended) ? PARTING_ENDED : PARTING_CROWDED;
+}
+
 static void end(void *context, doran_code_t code) {
     guest_t *self = context;
-    (void)code;
     self->watcher.ended = NULL;
-    self->leave(self, PARTING_ENDED);
+    self->leave(self, parting_of(code));
 }
 
 static void stay(guest_t *self, uint64_t ms) {
@@ -95,7 +98,7 @@ bool guest_enter(guest_t *self, person_t *person, parting_t *parting) {
         return false;
     }
     if (people_ended(person) != DORAN_OK) {
-        *parting = PARTING_ENDED;
+        *parting = parting_of(people_ended(person));
         return false;
     }
     self->person = people_hold(person);

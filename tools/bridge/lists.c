@@ -76,7 +76,7 @@ static void free_rooms(void *own) {
 /* Once all have answered. */
 static void answer_rooms(my_rooms_t *self) {
     if (self->code != DORAN_OK) {
-        call_pass_error(self->call, &(doran_reply_t){.code = self->code, .text = ""});
+        call_fail(self->call, self->code, "");
         return;
     }
     struct evbuffer *page = listing_begin();
@@ -109,7 +109,7 @@ static void ask_room(my_rooms_t *self, span_t key) {
     char address[SUBJECT_BYTES_MAX + 1];
     room->all = self;
     snprintf(address, sizeof address, "room/%.*s", (int)key.len, (const char *)key.ptr);
-    doran_request_t request = {.address = address, .method = "get"};
+    doran_request_t request = {.address = address, .method = "get", .trace = self->call->trace};
     doran_code_t code = doran_send(people_client(self->call->person), &request, take_room, room);
     if (code != DORAN_OK) {
         self->code = code;

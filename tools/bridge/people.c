@@ -285,6 +285,10 @@ doran_code_t people_ended(const person_t *person) {
     return person->ended;
 }
 
+bool people_ends_session(doran_code_t code) {
+    return code == DORAN_UNAUTHENTICATED || code == DORAN_FORBIDDEN || code == DORAN_NOT_FOUND;
+}
+
 void people_watch(person_t *person, watcher_t *watcher) {
     if (person->ended != DORAN_OK) {
         watcher->ended(watcher->context, person->ended);

@@ -45,8 +45,11 @@ const char *people_user(const person_t *person);
 const char *people_session(const person_t *person);
 /* Of the token that was given last, in ms since 1970. */
 uint64_t people_expires_ms(const person_t *person);
-/* The server has ended the session, or does not let the user act: with which code. DORAN_OK: not that we know. */
+/* The server has ended the session, or does not let the user act, or we could not ask it to: with which code. Who comes
+   with the token again is another person. DORAN_OK: not that we know. */
 doran_code_t people_ended(const person_t *person);
+/* Does this code say that the login session has ended? Any other may be another one next time. */
+bool people_ends_session(doran_code_t code);
 
 /* Who wants to know when the session has ended. Nothing of the person's is to be used in `ended` but people_release. */
 typedef struct watcher {

@@ -3,7 +3,10 @@
 #include "tools/bridge/scan.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <strings.h>
+
+#include <event2/http.h>
 
 #include "schemas/check.h"
 
@@ -127,6 +130,18 @@ static bool take_version(reading_t *self, span_t version) {
     return true;
 }
 
+/* What evhttp cannot parse, it refuses by itself, in its own words. */
+static bool can_be_parsed(span_t url) {
+    char text[SCAN_TARGET_BYTES_MAX + 1];
+    snprintf(text, sizeof text, "%.*s", (int)url.len, (const char *)url.ptr);
+    struct evhttp_uri *parsed = evhttp_uri_parse_with_flags(text, EVHTTP_URI_NONCONFORMANT);
+    if (parsed == NULL) {
+        return false;
+    }
+    evhttp_uri_free(parsed);
+    return true;
+}
+
 /* A path, or all of a URL, whose host is compared with Host when that is known. */
 static bool take_target(reading_t *self, span_t target, bool options) {
     bool path = target.len > 0 && target.ptr[0] == '/' && !(target.len > 1 && target.ptr[1] == '/');
@@ -140,7 +155,7 @@ static bool take_target(reading_t *self, span_t target, bool options) {
         return refuse(self, BAD_REQUEST, "The first line names no path");
     }
     self->target = target;
-    return true;
+    return path || !url || can_be_parsed(target) || refuse(self, BAD_REQUEST, "The first line names no path");
 }
 
 static bool take_first(reading_t *self, span_t line) {

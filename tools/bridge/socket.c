@@ -308,7 +308,7 @@ const char *socket_accept(const http_request_t *request, char accept[SOCKET_ACCE
     const char *key = http_header(request, "Sec-WebSocket-Key");
     uint8_t nonce[KEY_BYTES], hash[20];
     size_t bytes = 0, hash_bytes = sizeof hash;
-    if (!has_word(http_header(request, "Connection"), "upgrade") ||
+    if (http_method(request) != HTTP_GET || !has_word(http_header(request, "Connection"), "upgrade") ||
         !has_word(http_header(request, "Upgrade"), "websocket")) {
         return "This is for WebSockets";
     }

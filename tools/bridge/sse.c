@@ -131,8 +131,7 @@ static void ended(listener_t *listener, doran_code_t code, const char *text) {
     }
     destroy(self);
     if (call != NULL) {
-        call_pass_error(call,
-                        &(doran_reply_t){.code = code, .text = text, .body = (const uint8_t *)"\x80", .body_bytes = 1});
+        call_fail(call, code, text);
     }
 }
 

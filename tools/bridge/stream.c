@@ -23,6 +23,7 @@ struct stream {
     struct bufferevent *bytes; /* the connection's */
     const stream_calls_t *calls;
     void *context;
+    struct event *limit; /* of the end; NULL: it has not begun */
     bool gone, ended;
 };
 
@@ -64,8 +65,20 @@ static void take_end(struct bufferevent *bytes, short what, void *context) {
 
 /* Whoever closed the connection. */
 static void forget(http_connection_t *connection, void *context) {
+    stream_t *self = context;
     (void)connection;
-    free(context);
+    if (self->limit != NULL) {
+        event_free(self->limit);
+    }
+    free(self);
+}
+
+/* However much still comes. */
+static void time_out(evutil_socket_t fd, short events, void *context) {
+    stream_t *self = context;
+    (void)fd;
+    (void)events;
+    http_connection_close(&self->connection);
 }
 
 static void set_up_socket(int fd) {
@@ -104,7 +117,8 @@ void stream_end(stream_t **self_p) {
         http_connection_close(&self->connection);
         return;
     }
-    bufferevent_set_timeouts(self->bytes, &limit, &limit);
+    self->limit = evtimer_new(bufferevent_get_base(self->bytes), time_out, self);
+    CHECK(self->limit != NULL && event_add(self->limit, &limit) == 0, "out of memory");
     bufferevent_enable(self->bytes, EV_READ);
     if (stream_waiting(self) == 0) {
         say_end(self);

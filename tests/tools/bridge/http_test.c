@@ -296,7 +296,7 @@ Test(http, evhttp_never_answers_by_itself, .timeout = 60) {
     char text[2048];
     int served = 0;
     seed = (uint64_t)time(NULL);
-    cr_log_warn("seed %llu", (unsigned long long)seed);
+    printf("seed %llu\n", (unsigned long long)seed);
     for (int i = 0; i < 3000; i++) {
         int client = connect_client();
         size_t len = nearly(text, sizeof text);

@@ -131,6 +131,8 @@ Test(scan, the_host_is_named_once_and_the_same_everywhere) {
     assert_refused("GET http:// HTTP/1.1\r\nHost: a\r\n\r\n", 400);
     assert_refused("GET http:///x HTTP/1.0\r\n\r\n", 400);
     assert_refused("GET http://a/x HTTP/1.0\r\n\r\n", 400);
+    assert_refused("GET http://h:99999/ HTTP/1.1\r\nHost: h:99999\r\n\r\n", 400);
+    assert_refused("GET http://[::1/ HTTP/1.1\r\nHost: [::1\r\n\r\n", 400);
     cr_expect_eq(look("GET http://A/x HTTP/1.1\r\nHost: a\r\n\r\n"), SCAN_WHOLE);
     cr_expect_eq(look("GET https://a:8?x HTTP/1.1\r\nHost: a:8\r\n\r\n"), SCAN_WHOLE);
     cr_expect_eq(look("GET / HTTP/1.0\r\n\r\n"), SCAN_WHOLE);

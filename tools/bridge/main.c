@@ -19,6 +19,7 @@
 #include "broker/files.h"
 #include "tools/bridge/edge.h"
 #include "tools/bridge/live.h"
+#include "tools/bridge/openapi.h"
 #include "tools/bridge/pages.h"
 #include "tools/bridge/people.h"
 #include "tools/bridge/pump.h"
@@ -63,6 +64,7 @@ static const char usage[] =
     "  --tls-certificate FILE, --tls-key FILE\n"
     "                       speaks https with these, in PEM; SIGHUP has them read again\n"
     "  --set NAME=VALUE     a setting; `doran settings` lists them\n"
+    "  --openapi            prints what is answered here, for programs, and ends; needs no server\n"
     "  --version, --help\n";
 
 static const char *environment(const char *name, const char *otherwise) {
@@ -73,6 +75,17 @@ static const char *environment(const char *name, const char *otherwise) {
 static int usage_fail(const char *what, const char *why) {
     fprintf(stderr, "doran-bridge: %s %s; doran-bridge --help shows what is taken\n", what, why);
     return EXIT_USAGE;
+}
+
+/* The document of /openapi.json. */
+static int print_openapi(void) {
+    json_t *document = openapi_document();
+    bool printed = json_dumpf(document, stdout, JSON_INDENT(1)) == 0 && fflush(stdout) == 0;
+    json_decref(document);
+    if (!printed) {
+        perror("doran-bridge: the document cannot be printed");
+    }
+    return printed ? EXIT_STOPPED : EXIT_CANNOT_START;
 }
 
 /* -1: go on; else the exit code. */
@@ -96,6 +109,8 @@ static int take_option(program_t *self, int option, char **values) {
         }
         self->assignments[self->assignment_count++] = optarg;
         return -1;
+    case 'o':
+        return print_openapi();
     case 'v':
         printf("doran-bridge %s\n", DORAN_VERSION);
         return EXIT_STOPPED;
@@ -115,6 +130,7 @@ static int parse(program_t *self, int count, char **values) {
                                             {"tls-certificate", required_argument, NULL, 'c'},
                                             {"tls-key", required_argument, NULL, 'k'},
                                             {"set", required_argument, NULL, 's'},
+                                            {"openapi", no_argument, NULL, 'o'},
                                             {"version", no_argument, NULL, 'v'},
                                             {"help", no_argument, NULL, 'H'},
                                             {0}};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Only the parts of OpenAPI that openapi.c writes are known here. The page has a section for each group of routes, in
- * it one that folds for each route; then one for each record. A `$ref` to a record is a link to its section; one to
- * anything else is followed.
+ * Only the parts of OpenAPI that openapi.c writes are known here. Behind an introduction (introduction.def) the page
+ * has a section for each group of routes, in it one that folds for each route; then live connections, and each record.
+ * A `$ref` to a record is a link to its section; one to anything else is followed.
  */
 #include "tools/bridge/docs.h"
 
@@ -31,6 +31,7 @@ static const char style[] =
     "summary{padding:.5rem .75rem;cursor:pointer}details>div{padding:0 .75rem .75rem}"
     "summary b{display:inline-block;min-width:3.5rem;font-size:.85rem}"
     "dl{margin:.25rem 0}dt{margin-top:.4rem}dd{margin:0 0 0 1rem;color:var(--soft)}"
+    "pre{overflow-x:auto;padding:.5rem .75rem;background:var(--box);font:.85em/1.5 ui-monospace,monospace}"
     "small,summary span,footer{color:var(--soft)}summary span{display:block}footer{margin-top:3rem}";
 
 /* HTML */
@@ -140,6 +141,8 @@ static void print_type(FILE *page, const json_t *schema) {
         print_link(page, name_of_reference(schema));
     } else if (json_object_get(schema, "enum") != NULL) {
         print_values(page, json_object_get(schema, "enum"));
+    } else if (json_object_get(schema, "const") != NULL) {
+        print_element(page, "code", text_of(schema, "const"));
     } else if (json_object_get(schema, "anyOf") != NULL) {
         print_alternatives(page, json_object_get(schema, "anyOf"));
     } else if (strcmp(text_of(schema, "type"), "array") == 0) {
@@ -237,15 +240,20 @@ static void print_headers(FILE *page, const json_t *response) {
 }
 
 static void print_answer(FILE *page, const char *status, const json_t *response) {
-    const json_t *media = json_object_get(json_object_get(response, "content"), "application/json");
+    const json_t *content = json_object_get(response, "content"), *media = json_object_get(content, "application/json");
+    const char *events =
+        text_of(json_object_get(json_object_get(content, "text/event-stream"), "schema"), "description");
     fprintf(page, "<dt><code>%s</code> <small>", status);
     if (media != NULL) {
         print_type(page, json_object_get(media, "schema"));
     } else {
-        print(page, "no body");
+        print(page, events[0] != 0 ? "text/event-stream" : "no body");
     }
     print_headers(page, response);
     print(page, "</small></dt>");
+    if (events[0] != 0) {
+        print_element(page, "dd", events);
+    }
 }
 
 /* Sets of errors stand among the document's components, other answers where they belong. */
@@ -336,12 +344,28 @@ static void print_head(FILE *page, const json_t *document) {
     fprintf(page, "<style>%s</style></head><body>\n<header>", style);
     print_element(page, "h1", text_of(info, "title"));
     print_element(page, "p", text_of(info, "description"));
-    print(page, "<p>The same for programs: <a href=\"/openapi.json\">openapi.json</a></p></header>\n<nav><ul>");
+    print(page, "<p>The same for programs: <a href=\"/openapi.json\">openapi.json</a></p></header>\n<nav><ul>"
+                "<li><a href=\"#introduction\">introduction</a></li>");
     json_array_foreach(json_object_get(document, "tags"), index, tag) {
         fprintf(page, "<li><a href=\"#group-%s\">%s</a></li>", text_of(tag, "name"), text_of(tag, "name"));
     }
-    print(page,
-          "<li><a href=\"#refusals\">refusals</a></li><li><a href=\"#records\">records</a></li></ul></nav>\n<main>\n");
+    print(page, "<li><a href=\"#live\">live</a></li><li><a href=\"#refusals\">refusals</a></li><li><a "
+                "href=\"#records\">records</a></li></ul></nav>\n<main>\n");
+}
+
+static void print_introduction(FILE *page) {
+    static const struct {
+        const char *title, *html;
+    } topics[] = {
+#define TOPIC(title, html) {title, html},
+#include "tools/bridge/introduction.def"
+    };
+    print(page, "<section id=\"introduction\"><h2>introduction</h2>\n");
+    for (size_t i = 0; i < ARRAY_LENGTH(topics); i++) {
+        print_element(page, "h3", topics[i].title);
+        print(page, topics[i].html);
+    }
+    print(page, "</section>\n");
 }
 
 static void print_records(FILE *page, const json_t *document) {
@@ -354,6 +378,37 @@ static void print_records(FILE *page, const json_t *document) {
         print_schema(page, schema);
     }
     print(page, "</section>\n");
+}
+
+static void print_frames(FILE *page, const json_t *document, const char *title, const json_t *references) {
+    const json_t *reference;
+    size_t index;
+    print_element(page, "h3", title);
+    print(page, "<dl>");
+    json_array_foreach(references, index, reference) {
+        const char *name = name_of_reference(reference);
+        print(page, "<dt>");
+        print_link(page, name);
+        print(page, "</dt>");
+        print_element(page, "dd", text_of(component(document, "schemas", name), "description"));
+    }
+    print(page, "</dl>");
+}
+
+static void print_live(FILE *page, const json_t *document) {
+    const json_t *live = json_object_get(document, "x-live");
+    json_t *end;
+    const char *code;
+    fprintf(page, "<section id=\"live\"><h2>live</h2><p><b>GET</b> <code>%s</code></p>", text_of(live, "path"));
+    print_element(page, "p", text_of(live, "description"));
+    print_frames(page, document, "Frames of the client", json_object_get(live, "client"));
+    print_frames(page, document, "Frames of the server", json_object_get(live, "server"));
+    print(page, "<h3>Close codes</h3><dl>");
+    json_object_foreach(json_object_get(live, "closes"), code, end) {
+        fprintf(page, "<dt><code>%s</code></dt>", code);
+        print_element(page, "dd", json_string_value(end));
+    }
+    print(page, "</dl></section>\n");
 }
 
 static void print_refusals(FILE *page, const json_t *document) {
@@ -380,9 +435,11 @@ char *docs_print(const json_t *document, char policy[DOCS_POLICY_BYTES]) {
     FILE *page = open_memstream(&text, &bytes);
     CHECK(page != NULL, "out of memory");
     print_head(page, document);
+    print_introduction(page);
     json_array_foreach(json_object_get(document, "tags"), index, tag) {
         print_group(page, document, text_of(tag, "name"));
     }
+    print_live(page, document);
     print_refusals(page, document);
     print_records(page, document);
     fprintf(page, "</main><footer>Version %s</footer></body></html>\n",

@@ -25,15 +25,12 @@ enum {
     POSTS_MAX = 64,
     FRAMES_PER_S = 200,
     FRAMES_AT_ONCE = 400,
+    DETAIL_BYTES = 128,
 };
 
-/* RFC 6455 §7.4.1, IANA's registry, API. */
 enum {
-    CLOSE_POLICY = 1008,
-    CLOSE_RESTART = 1012,
-    CLOSE_LATER = 1013,
-    CLOSE_EXPIRED = 4001,
-    CLOSE_ENDED = 4003,
+#define CLOSE(NAME, code, text) CLOSE_##NAME = (code),
+#include "tools/bridge/frames.def"
 };
 
 struct live {
@@ -98,7 +95,7 @@ static void copy_text(json_t *to, const json_t *from, const char *name) {
 
 /* about: a frame whose room and client_id are said as well, as far as it has them. */
 static void refuse(visitor_t *self, const char *code, const char *text, const json_t *about) {
-    json_t *frame = value_made(json_pack("{ss ss so}", "op", "error", "code", code, "text", value_of_text(text)));
+    json_t *frame = value_made(json_pack("{ss ss so}", "op", "error", "code", code, "detail", value_of_text(text)));
     copy_text(frame, about, "room");
     copy_text(frame, about, "client_id");
     say(self, frame);
@@ -327,37 +324,33 @@ static void send_next(visitor_t *self) {
     }
 }
 
-/* Frames that come. */
+/* Frames that come: each function is false when the visitor is gone. */
 
-static void run_ping(visitor_t *self, json_t *frame) {
+static bool run_ping(visitor_t *self, json_t *frame) {
     (void)frame;
     say(self, json_pack("{ss}", "op", "pong"));
+    return true;
 }
 
-static void run_subscribe(visitor_t *self, json_t *frame) {
+static bool run_subscribe(visitor_t *self, json_t *frame) {
     const json_t *after = json_object_get(frame, "after");
-    const json_t *log_epoch = json_object_get(after, "log_epoch"), *seq = json_object_get(after, "seq");
-    bool placed = json_is_integer(log_epoch) && json_integer_value(log_epoch) >= 0 && json_is_integer(seq) &&
-                  json_integer_value(seq) >= 0 && json_object_size(after) == 2;
-    if (after != NULL && !placed) {
-        refuse_by_code(self, DORAN_INVALID, "`after` is {log_epoch, seq}", frame);
-        return;
-    }
-    doran_position_t position = {.log_epoch = (uint64_t)json_integer_value(log_epoch),
-                                 .seq = (uint64_t)json_integer_value(seq)};
-    subscribe(self, frame, placed ? &position : NULL);
+    doran_position_t position = {.log_epoch = (uint64_t)json_integer_value(json_object_get(after, "log_epoch")),
+                                 .seq = (uint64_t)json_integer_value(json_object_get(after, "seq"))};
+    subscribe(self, frame, after != NULL ? &position : NULL);
+    return true;
 }
 
-static void run_unsubscribe(visitor_t *self, json_t *frame) {
+static bool run_unsubscribe(visitor_t *self, json_t *frame) {
     subscription_t *subscription = subscription_to(self, text_at(frame, "room"));
     if (subscription == NULL) {
         refuse_by_code(self, DORAN_NOT_FOUND, "That room is not subscribed to", frame);
     } else {
         free_subscription(subscription);
     }
+    return true;
 }
 
-static void run_post(visitor_t *self, json_t *frame) {
+static bool run_post(visitor_t *self, json_t *frame) {
     post_t *post = calloc(1, sizeof *post);
     CHECK(post != NULL, "out of memory");
     post->visitor = self;
@@ -367,56 +360,7 @@ static void run_post(visitor_t *self, json_t *frame) {
     if (self->post_count == 1) {
         send_next(self);
     }
-}
-
-/* Of an op; texts but for `after`. */
-typedef struct op {
-    const char *name;
-    void (*run)(visitor_t *self, json_t *frame);
-    const char *fields[4];
-    bool optional; /* the last field */
-} op_t;
-
-static const op_t ops[] = {
-    {"subscribe", run_subscribe, {"room", "after"}, true},
-    {"unsubscribe", run_unsubscribe, {"room"}, false},
-    {"post", run_post, {"room", "client_id", "text"}, false},
-    {"ping", run_ping, {NULL}, false},
-};
-
-/* NULL: the frame has what the op takes. Else what is wrong. */
-static const char *check_fields(const op_t *op, const json_t *frame) {
-    size_t count = 0;
-    for (size_t i = 0; i < ARRAY_LENGTH(op->fields) && op->fields[i] != NULL; i++) {
-        const json_t *value = json_object_get(frame, op->fields[i]);
-        bool last = i + 1 == ARRAY_LENGTH(op->fields) || op->fields[i + 1] == NULL;
-        count += value != NULL;
-        if (!json_is_string(value) && !(op->optional && last)) {
-            return "A field is missing, or is no text";
-        }
-    }
-    if (json_object_size(frame) != count + 1) {
-        return "There is a field that this op does not have";
-    }
-    const json_t *room = json_object_get(frame, "room");
-    span_t key = span_of(json_string_value(room), json_string_length(room));
-    return room == NULL || address_key_valid(key) ? NULL : "`room` is no id";
-}
-
-static void run(visitor_t *self, json_t *frame) {
-    const char *name = text_at(frame, "op");
-    const op_t *op = NULL;
-    for (size_t i = 0; i < ARRAY_LENGTH(ops) && name != NULL; i++) {
-        op = strcmp(ops[i].name, name) == 0 ? &ops[i] : op;
-    }
-    const char *wrong = op != NULL ? check_fields(op, frame) : NULL;
-    if (op == NULL) {
-        refuse_by_code(self, DORAN_UNKNOWN_METHOD, "There is no such op", frame);
-    } else if (wrong != NULL) {
-        refuse_by_code(self, DORAN_INVALID, wrong, frame);
-    } else {
-        op->run(self, frame);
-    }
+    return true;
 }
 
 /* Coming and going. */
@@ -471,18 +415,90 @@ static bool take_token(visitor_t *self, span_t token) {
     return true;
 }
 
-/* False: it is gone. */
-static bool take_frame(visitor_t *self, json_t *frame) {
-    const char *name = text_at(frame, "op"), *token = text_at(frame, "token");
-    if (name != NULL && strcmp(name, "hello") == 0 && token != NULL && json_object_size(frame) == 2) {
-        return take_token(self, span_text(token));
+static bool run_hello(visitor_t *self, json_t *frame) {
+    return take_token(self, span_text(text_at(frame, "token")));
+}
+
+typedef struct op {
+    const char *name;
+    bool (*run)(visitor_t *self, json_t *frame);
+    const record_t *record; /* what its frame has beside `op` */
+} op_t;
+
+static const op_t ops[] = {
+#define FRAME_IN(op, record, text) {#op, run_##op, &record_##record},
+#include "tools/bridge/frames.def"
+};
+
+/* NULL: there is no such op. */
+static const op_t *find_op(const json_t *frame) {
+    const char *name = text_at(frame, "op");
+    for (size_t i = 0; i < ARRAY_LENGTH(ops) && name != NULL; i++) {
+        if (strcmp(ops[i].name, name) == 0) {
+            return &ops[i];
+        }
     }
-    if (self->guest.person == NULL) {
+    return NULL;
+}
+
+static bool fits(const record_t *record, const json_t *object, size_t others, char *detail);
+
+/* How long a text is, the server minds. */
+static bool value_fits(const field_t *field, const json_t *value, char *detail) {
+    if (field->type == FIELD_RECORD) {
+        return json_is_object(value) && fits(field->element, value, 0, detail);
+    }
+    return field->type == FIELD_TEXT ? json_is_string(value) : json_is_integer(value) && json_integer_value(value) >= 0;
+}
+
+/* Has the object the fields of the record, and only so many others? Else detail says what is wrong. */
+static bool fits(const record_t *record, const json_t *object, size_t others, char *detail) {
+    size_t count = others;
+    detail[0] = 0;
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        const field_t *field = &record->fields[i];
+        const json_t *value = json_object_get(object, field->name);
+        bool missing = value == NULL && (field->flags & REQUIRED) != 0;
+        count += value != NULL;
+        if (missing || (value != NULL && !value_fits(field, value, detail))) {
+            snprintf(detail, DETAIL_BYTES, "`%s` is %s", field->name, missing ? "missing" : "not what it must be");
+            return false;
+        }
+    }
+    if (json_object_size(object) != count) {
+        snprintf(detail, DETAIL_BYTES, "There is a field that does not belong there");
+    }
+    return json_object_size(object) == count;
+}
+
+static bool is_valid(const op_t *op, const json_t *frame, char *detail) {
+    const json_t *room = json_object_get(frame, "room");
+    span_t key = span_of(json_string_value(room), json_string_length(room));
+    if (!fits(op->record, frame, 1, detail)) {
+        return false;
+    }
+    if (room != NULL && !address_key_valid(key)) {
+        snprintf(detail, DETAIL_BYTES, "`room` is no id");
+        return false;
+    }
+    return true;
+}
+
+/* False: it is gone. Who is not known yet may say hello and nothing else. */
+static bool take_frame(visitor_t *self, json_t *frame) {
+    const op_t *op = find_op(frame);
+    char detail[DETAIL_BYTES];
+    bool valid = op != NULL && is_valid(op, frame, detail);
+    if (self->guest.person == NULL && (!valid || op->run != run_hello)) {
         show_out(&self->guest, PARTING_UNKNOWN);
         return false;
     }
-    run(self, frame);
-    return true;
+    if (op == NULL) {
+        refuse_by_code(self, DORAN_UNKNOWN_METHOD, "There is no such op", frame);
+    } else if (!valid) {
+        refuse_by_code(self, DORAN_INVALID, detail, frame);
+    }
+    return !valid || op->run(self, frame);
 }
 
 static void take_message(void *context, span_t text) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * live: the WebSockets of GET /api/v1/live, as API "Live" has it. A visitor is a guest on a socket who listens to rooms
- * and posts; frames are JSON {op, …}. The loop's thread.
+ * and posts; frames are JSON {op, …} as frames.def has them. The loop's thread.
  *
  * Each visitor's posts go one after the other, so they stand in their room in the order in which they came. Who posts
  * faster than that, or sends more frames than FRAMES_PER_S for long, is read no further meanwhile. Who takes less than

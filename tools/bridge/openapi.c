@@ -3,6 +3,7 @@
 #include "tools/bridge/openapi.h"
 
 #include "tools/bridge/body.h"
+#include "tools/bridge/openapi_live.h"
 #include "tools/bridge/openapi_schema.h"
 #include "tools/bridge/route_errors.h"
 #include "tools/bridge/value.h"
@@ -197,7 +198,7 @@ static json_t *success(document_t *self, const route_t *route, int status) {
         add_header(response, "Link");
     }
     if (has(route, STREAMED)) {
-        add_content(response, "text/event-stream", value_made(json_pack("{ss}", "type", "string")));
+        add_content(response, "text/event-stream", openapi_events_schema());
     }
     if (route_reply(route) != NULL) {
         add_content(response, "application/json", reply_schema(self, route));
@@ -279,6 +280,11 @@ static void add_header_parameters(const route_t *route, json_t *parameters) {
     if (reads && has(route, TAGGED)) {
         append(parameters, parameter("If-None-Match", "header", false,
                                      text_schema("304 if this is the ETag of the current version")));
+    }
+    if (has(route, STREAMED)) {
+        append(parameters, parameter("Last-Event-ID", "header", false,
+                                     text_schema("LOG_EPOCH:SEQ, the id of the last event: what came behind it is sent "
+                                                 "first; absent: events from now on")));
     }
     if (!reads && !has(route, KEY_REFUSED)) {
         append(parameters,
@@ -422,5 +428,6 @@ json_t *openapi_document(void) {
         }
     }
     add_refusals(&self);
+    openapi_add_live(self.root, self.schemas);
     return self.root;
 }

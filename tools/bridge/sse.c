@@ -57,7 +57,8 @@ static void say(reader_t *self, json_t *frame) {
 }
 
 static void say_end(reader_t *self, const char *code, const char *text) {
-    say(self, json_pack("{ss ss so ss}", "op", "error", "code", code, "text", value_of_text(text), "room", self->room));
+    say(self,
+        json_pack("{ss ss so ss}", "op", "error", "code", code, "detail", value_of_text(text), "room", self->room));
 }
 
 /* The stream. */
@@ -127,7 +128,7 @@ static void ended(listener_t *listener, doran_code_t code, const char *text) {
     reader_t *self = reader_of(listener);
     call_t *call = self->call;
     if (call == NULL) {
-        say_end(self, doran_code_name(code), text);
+        say_end(self, doran_code_name(code), text[0] != 0 ? text : status_text((status_t)code));
     }
     destroy(self);
     if (call != NULL) {

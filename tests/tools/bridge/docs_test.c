@@ -59,3 +59,26 @@ Test(docs, each_route_of_the_document_has_its_place) {
         cr_expect_eq(strstr(page, place) == NULL, (routes[i].flags & OPEN_OUTSIDE) != 0, "%s", routes[i].name);
     }
 }
+
+Test(docs, who_comes_is_told_what_holds_for_all_routes) {
+    static const char *const words[] = {"Authorization: Bearer",
+                                        "If-Match: \"17\"",
+                                        "Idempotency-Key",
+                                        "next_cursor",
+                                        "Location",
+                                        "problem",
+                                        "Retry-After"};
+    const char *begin = strstr(page, "<section id=\"introduction\">");
+    cr_assert_not_null(begin);
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        cr_expect_not_null(strstr(begin, words[i]), "%s", words[i]);
+    }
+}
+
+Test(docs, frames_and_ends_of_live_connections_are_told) {
+    static const char *const words[] = {"#record-frame_subscribe\"", "#record-frame_lagged\"", "<code>4001</code>",
+                                        "Last-Event-ID", "<h3 id=\"record-frame_error\">"};
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        cr_expect_not_null(strstr(page, words[i]), "%s", words[i]);
+    }
+}

@@ -102,3 +102,31 @@ Test(openapi, what_needs_a_token_says_so) {
         }
     }
 }
+
+/* Whom the server takes it from, stands in the table of methods. */
+Test(openapi, what_only_administrators_may_says_so) {
+    for (uint32_t i = 0; i < routes_count; i++) {
+        const route_t *route = &routes[i];
+        bool not_for_users = route->kind != NULL && (route->kind->methods[route->kind_method].roles & ROLE_USER) == 0;
+        bool said = json_object_get(operation_of(route), "description") != NULL;
+        cr_expect_eq(said, route->access == ACCESS_ADMIN && (route->flags & OPEN_OUTSIDE) == 0, "%s", route->name);
+        cr_expect(!not_for_users || said, "%s", route->name);
+    }
+}
+
+Test(openapi, each_frame_is_named_by_its_op) {
+    static const char *const sides[] = {"client", "server"};
+    json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas"), *reference;
+    size_t index;
+    for (size_t i = 0; i < ARRAY_LENGTH(sides); i++) {
+        json_t *references = json_object_get(json_object_get(document, "x-live"), sides[i]);
+        cr_assert_gt(json_array_size(references), 4);
+        json_array_foreach(references, index, reference) {
+            const char *name = strrchr(json_string_value(json_object_get(reference, "$ref")), '/') + 1;
+            json_t *members = json_object_get(json_object_get(schemas, name), "properties");
+            const char *op = json_string_value(json_object_get(json_object_get(members, "op"), "const"));
+            cr_assert_not_null(op, "%s", name);
+            cr_expect_str_eq(op, name + strlen("frame_"));
+        }
+    }
+}

@@ -15,7 +15,7 @@ test_packages=(
     libcriterion-dev
     clang llvm libclang-rt-14-dev
     clang-format-14 clang-tidy-14 cppcheck shellcheck
-    strace jq curl openssl python3 python3-jsonschema python3-websockets
+    nginx-light strace jq curl openssl python3 python3-jsonschema python3-websockets
 )
 
 # The packages among the arguments that are not installed, one a line.
@@ -26,16 +26,25 @@ missing_packages() {
     done
 }
 
-apt_get() {
-    local as_root=()
-    if ((EUID != 0)); then
-        command -v sudo >/dev/null || {
-            echo "installing packages needs root: run as root, or install sudo" >&2
-            return 1
-        }
-        as_root=(sudo)
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "installing packages needs root: run as root, or install sudo" >&2
+        return 1
     fi
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 "$@"
+}
+
+# What is installed here starts no daemons: nginx is for a test, which starts it itself.
+apt_get() {
+    local policy=/usr/sbin/policy-rc.d result=0
+    [[ ! -e $policy ]] || policy=
+    [[ -z $policy ]] || printf '#!/bin/sh\nexit 101\n' | as_root install -m 755 /dev/stdin "$policy" || return 1
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 "$@" || result=$?
+    [[ -z $policy ]] || as_root rm "$policy"
+    return "$result"
 }
 
 # install_packages LOG PACKAGE…: the output goes to LOG and is shown only when it fails.

@@ -7,6 +7,9 @@
  * figures_t (PIPE_FIGURES) with its own and the applier's numbers. Whoever asked is answered when all have come. Those
  * who ask meanwhile wait for the next round, so that an answer is never older than its question.
  *
+ * What is told over a time (rates, percentiles) is that of a window of STATS_WINDOW_US or more, which ended with the
+ * round or less than that before it: so those who ask again and again see the same, and take nothing from one another.
+ *
  * Owned by the broker; its thread only.
  */
 #ifndef DORAN_BROKER_FIGURES_H
@@ -23,6 +26,7 @@ typedef struct figures { /* of PIPE_FIGURES */
     uint64_t applied, lag, bytes_pending; /* of the applier; bytes */
 } figures_t;
 
+#define STATS_WINDOW_US UINT64_C(500000)
 /* Requests for figures that may wait. */
 #define STATS_WAITING_MAX 64
 /* An encoded stat_reply, at most. */

@@ -65,6 +65,33 @@ Test(figures, figures_wait_for_every_shard_and_for_a_journal_that_spoke_after_th
     cr_assert_eq(broker_in_flight(broker), 0);
 }
 
+/* One round that ends then, of which shard 0 has handled so much since the start; returns its rate. */
+static uint64_t rate_at(uint64_t us, uint64_t handled, uint64_t sync_p99_us, uint64_t *told_p99_us) {
+    envelope_t request = stat_request(1);
+    admit("r", OPERATOR, &request);
+    cr_assert(broker_probe(broker));
+    tell_shard(0, handled);
+    tell_shard(1, 0);
+    broker_figures(broker, &(figures_t){.sync_p99_us = sync_p99_us}, NOW_US + us);
+    (void)answer();
+    uint32_t shards = tape_find(&tape, envelope_body_token(&tape), "shards");
+    uint32_t journal = tape_find(&tape, envelope_body_token(&tape), "journal");
+    *told_p99_us = tape.tokens[tape_find(&tape, journal, "sync_p99_us")].u64;
+    return tape.tokens[tape_find(&tape, shards + 1, "per_s")].u64;
+}
+
+Test(figures, who_asks_right_behind_another_takes_nothing_from_it_and_sees_the_same) {
+    uint64_t p99_us;
+    cr_assert_eq(rate_at(1000000, 1000, 70, &p99_us), 1000);
+    cr_assert_eq(p99_us, 70);
+    cr_assert_eq(rate_at(1000000 + STATS_WINDOW_US - 1, 1400, 90, &p99_us), 1000, "the window is open yet");
+    cr_assert_eq(p99_us, 70);
+    cr_assert_eq(rate_at(2000000, 3000, 20, &p99_us), 2000, "over both rounds");
+    cr_assert_eq(p99_us, 90, "the highest of both");
+    cr_assert_eq(rate_at(3000000, 3000, 0, &p99_us), 0);
+    cr_assert_eq(p99_us, 0);
+}
+
 Test(figures, refusals_and_drops_are_counted) {
     broker_options_t options = defaults;
     options.in_flight_max = 2;

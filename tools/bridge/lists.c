@@ -33,9 +33,17 @@ void run_list_orders(call_t *call) {
     if (!message_read(call, &record_orders_wanted, &wanted)) {
         return;
     }
-    if (!FIELD_OR(orders_wanted, &wanted, all, false)) {
+    bool all = FIELD_OR(orders_wanted, &wanted, all, false), narrowed = FIELD_HAS(orders_wanted, &wanted, state);
+    if (narrowed && !all) {
+        call_refuse_field(call, "/state", "not_a_value", "It needs all=true");
+        return;
+    }
+    if (!all) {
         orders.field = "user";
         orders.value = people_user(call->person);
+    } else if (narrowed) {
+        orders.field = "state";
+        orders.value = enum_order_state.values[wanted.state];
     }
     listing_run(call, &orders);
 }

@@ -97,6 +97,9 @@ static void handle_list(shard_t *self, const request_t *request) {
     status_t status = shard_decode(self, request, &asked);
     if (status == STATUS_OK) {
         status = query_narrow(asked, &actor->listing, request->roles, request->subject);
+        if (status != STATUS_OK) {
+            status = turn_fail(turn, status, "These are not for this caller to list");
+        }
     }
     if (status != STATUS_OK) {
         answer_failure(self, request, status);

@@ -47,15 +47,17 @@ static status_t activate(shard_t *self, const kind_t *kind, span_t head_key, con
 }
 
 /* May this method run on an actor that is or is not there? */
-static status_t admissible(const request_t *request, const activation_t *activation) {
+static status_t admissible(shard_t *self, const request_t *request, const activation_t *activation) {
     uint32_t flags = request->method->flags;
+    const char *kind = request->kind->name;
     if (request->kind->state == NULL || (flags & (UPSERT | VIRTUAL)) != 0) {
         return STATUS_OK;
     }
     if ((flags & CREATE) != 0) {
-        return activation == NULL ? STATUS_OK : STATUS_CONFLICT;
+        return activation == NULL ? STATUS_OK
+                                  : turn_fail(&self->turn, STATUS_CONFLICT, "There is such a %s already", kind);
     }
-    return activation == NULL ? STATUS_NOT_FOUND : STATUS_OK;
+    return activation != NULL ? STATUS_OK : turn_fail(&self->turn, STATUS_NOT_FOUND, "There is no such %s", kind);
 }
 
 static handler_fn handler_of(const shard_t *self, const request_t *request) {
@@ -175,7 +177,7 @@ status_t shard_run(shard_t *self, const request_t *request, span_t head_key) {
         status = activate(self, request->kind, head_key, &activation);
     }
     if (status == STATUS_OK) {
-        status = admissible(request, activation);
+        status = admissible(self, request, activation);
     }
     if (status == STATUS_OK) {
         status = run_in_time(self, request, activation);

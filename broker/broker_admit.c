@@ -117,7 +117,7 @@ static refusal_t check_method(const broker_t *self, const envelope_t *envelope, 
         return refuse(STATUS_UNKNOWN_METHOD, NULL);
     }
     if ((request->method->roles & request->roles) == 0) {
-        return refuse(STATUS_FORBIDDEN, NULL);
+        return refuse(STATUS_FORBIDDEN, "This is not for the role of the caller");
     }
     bool empty = envelope->key.len == 0;
     if ((request->method->flags & QUERY) != 0) {

@@ -230,7 +230,7 @@ static void check_role(call_t *call, const doran_reply_t *reply) {
         span_equal(token_span(&tape->tokens[at]), span_text("ADMIN"))) {
         go_on(call);
     } else {
-        call_refuse(call, REFUSE_FORBIDDEN, NULL);
+        call_refuse(call, REFUSE_FORBIDDEN, "This is for people with the role ADMIN");
     }
 }
 

@@ -22,6 +22,7 @@ COMMON_HEADERS = {
     "referrer-policy", "strict-transport-security", "x-accel-buffering", "x-content-type-options", "x-frame-options",
 }
 API = "/api/"
+WITH_DETAIL = {"forbidden", "conflict"}  # codes that alone say too little
 formats = jsonschema.FormatChecker(formats=())
 
 
@@ -189,6 +190,8 @@ class Document:
                 found.append(f"{answer}: the problem says {answer.json['status']}")
             if answer.json["request_id"] != answer.headers.get("x-request-id"):
                 found.append(f"{answer}: the problem is of another request")
+            if answer.code in WITH_DETAIL and not answer.json.get("detail"):
+                found.append(f"{answer}: nothing says why")
         return found
 
     def seen(self, answer):

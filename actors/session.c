@@ -9,22 +9,31 @@
  * suspension falls, it comes behind `vouched` and is the last word: a handle that was given meanwhile ends with the
  * session.
  *
- * The record of a session has the hash of its token only. But what answers a request of a client's session is kept for
- * its retry, as every answer is (answers.h): so the token of such a `create`, and the handle of such an `open {as}`,
- * are written to the folder in clear. The row goes when the client has moved on or its session is refused; its bytes
- * may stay in journals and backups of that time. A handle is of use to the peer that asked alone, and a retry is given
- * it only while the session is what it was; a token is of use to whoever may open, until the session ends. Of who asks
- * without a client's session nothing is kept.
+ * A session has one token that is good, and `refresh` puts the next one in its place. Each is made of random bytes in
+ * the record, its number, and the folder's secret, so none needs to be stored:
+ *
+ *   number n    good: opens; `refresh` makes it n + 1
+ *          n-1  for refresh_grace_ms the same, but `refresh` gives n again: the answer was lost, or two asked at once
+ *          less was replaced, and somebody uses it who should not have it, or who had it stolen: the session ends
+ *
+ * So `refresh` answers a retry by itself, and nothing of it is kept. But what else answers a request of a client's
+ * session is kept for its retry, as every answer is (answers.h): so the token of such a `create`, and the handle of
+ * such an `open {as}`, are written to the folder in clear. The row goes when the client has moved on or its session is
+ * refused; its bytes may stay in journals and backups of that time. A handle is of use to the peer that asked alone,
+ * and a retry is given it only while the session is what it was; a token is of use to whoever may open, until it is
+ * replaced. Of who asks without a client's session nothing is kept.
  */
 #include <sodium.h>
 
 #include "actors/kind.h"
 #include "actors/turn.h"
 #include "schemas/address.h"
+#include "storage/little_endian.h"
 
 enum {
-    SECRET_BYTES = 32,
-    SECRET_TEXT_BYTES = 2 * SECRET_BYTES,
+    NUMBER_BYTES = sizeof(uint64_t),
+    PROOF_BYTES = NUMBER_BYTES + KEYED_HASH_BYTES, /* a token's number, and that it is ours */
+    PROOF_TEXT_BYTES = 2 * PROOF_BYTES,
 };
 
 #define TTL_MS UINT64_C(86400000) /* if none is named */
@@ -73,17 +82,38 @@ static void new_handle(turn_t *turn, const session_t *session, session_opened_t 
     turn_grant(turn);
 }
 
-/* KEY.SECRET */
-static span_t new_token(turn_t *turn) {
+static void make_proof(const turn_t *turn, const session_t *session, uint64_t number, uint8_t proof[PROOF_BYTES]) {
+    uint8_t made_of[SESSION_FAMILY_BYTES + NUMBER_BYTES];
+    memcpy(made_of, session->family.ptr, SESSION_FAMILY_BYTES);
+    little_endian_put_u64(made_of + SESSION_FAMILY_BYTES, number);
+    little_endian_put_u64(proof, number);
+    turn_keyed_hash(turn, TOKEN_PURPOSE, span_of(made_of, sizeof made_of), proof + NUMBER_BYTES);
+}
+
+static uint64_t number_of(const session_t *session) {
+    return FIELD_OR(session, session, number, 0);
+}
+
+/* The one that is good: KEY.PROOF */
+static span_t token_of(turn_t *turn, const session_t *session) {
     span_t key = turn_key(turn);
-    uint8_t secret[SECRET_BYTES];
-    size_t bytes = key.len + 1 + SECRET_TEXT_BYTES;
+    uint8_t proof[PROOF_BYTES];
+    size_t bytes = key.len + 1 + PROOF_TEXT_BYTES;
     char *token = turn_alloc(turn, bytes + 1);
-    turn_random(turn, secret, sizeof secret);
+    make_proof(turn, session, number_of(session), proof);
     memcpy(token, key.ptr, key.len);
     token[key.len] = '.';
-    sodium_bin2hex(token + key.len + 1, SECRET_TEXT_BYTES + 1, secret, sizeof secret);
+    sodium_bin2hex(token + key.len + 1, PROOF_TEXT_BYTES + 1, proof, sizeof proof);
     return span_of(token, bytes);
+}
+
+static session_created_t created_of(turn_t *turn, const session_t *session) {
+    session_created_t created = {0};
+    FIELD_SET(session_created, &created, token, token_of(turn, session));
+    FIELD_SET(session_created, &created, session, turn_key(turn));
+    FIELD_SET(session_created, &created, user, session->user);
+    FIELD_SET(session_created, &created, expires_at, session->expires_at);
+    return created;
 }
 
 static status_t begin(turn_t *turn, const session_t *session) {
@@ -104,13 +134,10 @@ static status_t give_handle(turn_t *turn, session_t *session, span_t hold) {
 }
 
 static status_t give_token(turn_t *turn, session_t *session, span_t hold) {
-    session_created_t created = {0};
-    uint8_t hash[KEYED_HASH_BYTES];
-    FIELD_SET(session_created, &created, token, new_token(turn));
-    FIELD_SET(session_created, &created, session, turn_key(turn));
-    FIELD_SET(session_created, &created, expires_at, session->expires_at);
-    turn_keyed_hash(turn, TOKEN_PURPOSE, created.token, hash);
-    FIELD_SET(session, session, token_hash, span_of(hash, sizeof hash));
+    uint8_t *family = turn_alloc(turn, SESSION_FAMILY_BYTES);
+    turn_random(turn, family, SESSION_FAMILY_BYTES);
+    FIELD_SET(session, session, family, span_of(family, SESSION_FAMILY_BYTES));
+    session_created_t created = created_of(turn, session);
     status_t status = begin(turn, session);
     return status == STATUS_OK ? turn_reply_to(turn, hold, METHOD_session_create, &created) : status;
 }
@@ -151,20 +178,111 @@ static status_t denied(turn_t *turn, const void *state, const void *request) {
                : turn_fail_to(turn, vouch->hold, STATUS_NOT_FOUND, "There is no such user");
 }
 
-/* Handles */
+/* The end */
+
+/* The user that ends it has forgotten it already. */
+static bool ended_by_user(const turn_t *turn) {
+    span_t kind, key;
+    turn_sender(turn, &kind, &key);
+    return span_equal(kind, span_text("user"));
+}
+
+static status_t finish(turn_t *turn, const session_t *session) {
+    status_t status = turn_end_handles(turn);
+    if (status == STATUS_OK) {
+        status = turn_cancel(turn, METHOD_session_end, no_tag());
+    }
+    if (status == STATUS_OK && !ended_by_user(turn)) {
+        status = forget(turn, session->user);
+    }
+    return status == STATUS_OK ? turn_end(turn) : status;
+}
+
+/* Tokens */
+
+typedef enum standing {
+    TOKEN_NONE,     /* it is none of this session, or that has ended */
+    TOKEN_GOOD,     /* the one that is good */
+    TOKEN_BEFORE,   /* the one before, for a while */
+    TOKEN_REPLACED, /* it is not good any more */
+} standing_t;
 
 static bool is_live(const turn_t *turn, const session_t *session) {
     return session != NULL && session->expires_at > turn_now(turn);
 }
 
-static bool good_token(const turn_t *turn, const session_t *session, span_t token) {
-    uint8_t hash[KEYED_HASH_BYTES];
-    if (!is_live(turn, session) || !FIELD_HAS(session, session, token_hash)) {
+/* False: it is none that was made here. */
+static bool read_token(const turn_t *turn, const session_t *session, span_t token, uint64_t *number) {
+    span_t key = turn_key(turn);
+    uint8_t proof[PROOF_BYTES], ours[PROOF_BYTES];
+    size_t bytes;
+    if (token.len != key.len + 1 + PROOF_TEXT_BYTES || memcmp(token.ptr, key.ptr, key.len) != 0 ||
+        token.ptr[key.len] != '.' ||
+        sodium_hex2bin(proof, sizeof proof, (const char *)token.ptr + key.len + 1, PROOF_TEXT_BYTES, NULL, &bytes,
+                       NULL) != 0) {
         return false;
     }
-    turn_keyed_hash(turn, TOKEN_PURPOSE, token, hash);
-    return sodium_memcmp(hash, session->token_hash.ptr, sizeof hash) == 0;
+    *number = little_endian_get_u64(proof);
+    make_proof(turn, session, *number, ours);
+    return bytes == sizeof proof && sodium_memcmp(proof, ours, sizeof proof) == 0;
 }
+
+static standing_t standing_of(const turn_t *turn, const session_t *session, span_t token) {
+    uint64_t number;
+    if (!is_live(turn, session) || !FIELD_HAS(session, session, family) || !read_token(turn, session, token, &number) ||
+        number > number_of(session)) { /* the folder is an older copy */
+        return TOKEN_NONE;
+    }
+    uint64_t grace_end = FIELD_OR(session, session, refreshed_at, 0) + turn_settings(turn)->refresh_grace_ms;
+    return number == number_of(session)                                     ? TOKEN_GOOD
+           : number + 1 == number_of(session) && turn_now(turn) < grace_end ? TOKEN_BEFORE
+                                                                            : TOKEN_REPLACED;
+}
+
+/* What fails changes nothing: so who asks is told in another turn. */
+static status_t revoke(turn_t *turn, const session_t *session) {
+    session_wait_t wait = {0};
+    FIELD_SET(session_wait, &wait, hold, turn_hold(turn));
+    status_t status = finish(turn, session);
+    return status == STATUS_OK ? turn_send(turn, &kinds[KIND_session], turn_key(turn), METHOD_session_reused, &wait)
+                               : status;
+}
+
+static status_t reused(turn_t *turn, const void *state, const void *request) {
+    const session_wait_t *wait = request;
+    (void)state;
+    return turn_fail_to(turn, wait->hold, STATUS_UNAUTHENTICATED,
+                        "The token was replaced before, so its session has ended");
+}
+
+static status_t refuse_token(turn_t *turn, const session_t *session, standing_t standing) {
+    return standing == TOKEN_REPLACED
+               ? revoke(turn, session)
+               : turn_fail(turn, STATUS_UNAUTHENTICATED, "The token is not good, or its session has ended");
+}
+
+static status_t give_again(turn_t *turn, const session_t *session) {
+    session_created_t created = created_of(turn, session);
+    return turn_reply(turn, &created);
+}
+
+static status_t replace(turn_t *turn, const session_t *before) {
+    session_t session = *before;
+    FIELD_SET(session, &session, number, number_of(before) + 1);
+    FIELD_SET(session, &session, refreshed_at, turn_now(turn));
+    status_t status = turn_state(turn, &session);
+    return status == STATUS_OK ? give_again(turn, &session) : status;
+}
+
+static status_t refresh(turn_t *turn, const void *state, const void *request) {
+    const session_refresh_t *asked = request;
+    standing_t standing = standing_of(turn, state, asked->token);
+    return standing == TOKEN_GOOD     ? replace(turn, state)
+           : standing == TOKEN_BEFORE ? give_again(turn, state)
+                                      : refuse_token(turn, state, standing);
+}
+
+/* Handles */
 
 /* Writes nothing, so nothing of it is kept: who asks again is given another handle. */
 static status_t open_there(turn_t *turn, const session_t *session) {
@@ -174,9 +292,9 @@ static status_t open_there(turn_t *turn, const session_t *session) {
 }
 
 static status_t open_by_token(turn_t *turn, const session_t *session, span_t token) {
-    return good_token(turn, session, token)
-               ? open_there(turn, session)
-               : turn_fail(turn, STATUS_UNAUTHENTICATED, "The token is not good, or its session has ended");
+    standing_t standing = standing_of(turn, session, token);
+    return standing == TOKEN_GOOD || standing == TOKEN_BEFORE ? open_there(turn, session)
+                                                              : refuse_token(turn, session, standing);
 }
 
 /* A gateway has looked at an access token of its own making, which names session and user: that is proof enough here.
@@ -242,15 +360,6 @@ static status_t get(turn_t *turn, const void *state, const void *request) {
     return turn_reply(turn, &view);
 }
 
-/* The end */
-
-/* The user that ends it has forgotten it already. */
-static bool ended_by_user(const turn_t *turn) {
-    span_t kind, key;
-    turn_sender(turn, &kind, &key);
-    return span_equal(kind, span_text("user"));
-}
-
 static status_t end(turn_t *turn, const void *state, const void *request) {
     const session_t *session = state;
     (void)request;
@@ -260,14 +369,7 @@ static status_t end(turn_t *turn, const void *state, const void *request) {
     if (!is_own(turn, session)) {
         return turn_fail(turn, STATUS_FORBIDDEN, "It is another user's");
     }
-    status_t status = turn_end_handles(turn);
-    if (status == STATUS_OK) {
-        status = turn_cancel(turn, METHOD_session_end, no_tag());
-    }
-    if (status == STATUS_OK && !ended_by_user(turn)) {
-        status = forget(turn, session->user);
-    }
-    return status == STATUS_OK ? turn_end(turn) : status;
+    return finish(turn, session);
 }
 
 /* The peer opens its handle anew, and is given the new role. */
@@ -284,13 +386,9 @@ static status_t role_changed(turn_t *turn, const void *state, const void *reques
 }
 
 static const handler_fn handlers[METHOD_session_COUNT] = {
-    [METHOD_session_create] = create,
-    [METHOD_session_open] = open_handle,
-    [METHOD_session_get] = get,
-    [METHOD_session_end] = end,
-    [METHOD_session_vouched] = vouched,
-    [METHOD_session_denied] = denied,
-    [METHOD_session_role_changed] = role_changed,
+    [METHOD_session_create] = create, [METHOD_session_open] = open_handle, [METHOD_session_refresh] = refresh,
+    [METHOD_session_get] = get,       [METHOD_session_end] = end,          [METHOD_session_vouched] = vouched,
+    [METHOD_session_denied] = denied, [METHOD_session_reused] = reused,    [METHOD_session_role_changed] = role_changed,
 };
 
 const actor_t actor_session = {.kind = "session", .handlers = handlers, .handler_count = METHOD_session_COUNT};

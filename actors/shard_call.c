@@ -238,6 +238,9 @@ static void wait_for_answer(shard_t *self, const request_t *request) {
 /* For who asks again. With an idempotency key also the answer of a turn that found nothing to write: later there might
    be something. */
 static void keep(shard_t *self, const request_t *request, const answer_t *answer) {
+    if ((request->method->flags & REPEATABLE) != 0) {
+        return;
+    }
     if (request->has_session && turn_wrote(&self->turn)) {
         answers_keep(self->answers, &self->writer, request, answer);
     }

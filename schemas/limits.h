@@ -70,6 +70,7 @@ enum {
 
     /* Login sessions. Their user has them in subkeys, with something before the key. */
     SESSION_KEY_BYTES_MAX = SUBKEY_BYTES_MAX - 8,
+    SESSION_FAMILY_BYTES = 32, /* what the tokens of a session are made of */
     SESSION_DEVICE_BYTES_MAX = 200,
     SESSIONS_PAGE_MAX = 100, /* in one answer */
 

@@ -91,6 +91,7 @@ enum method_flags {
                          WRITE. With CREATE: the key may be empty, and is made */
     MADE = 1 << 4,    /* with CREATE: only an operator chooses the key; for all others it must be empty, and is made */
     VIRTUAL = 1 << 5, /* reads only, and runs whether the actor exists (state) or not (state NULL) */
+    REPEATABLE = 1 << 6, /* of one that writes: it answers a retry as the first time by itself, so no answer is kept */
 };
 
 typedef struct method {

@@ -61,6 +61,17 @@ static const char *open_token(const char *key, const char *token) {
     return SESSION(key, "open", body);
 }
 
+static const char *refresh_token(const char *key, const char *token) {
+    char body[2 * TOKEN_BYTES];
+    snprintf(body, sizeof body, "{\"token\":\"%s\"}", token);
+    return SESSION(key, "refresh", body);
+}
+
+/* The next one. */
+static void refresh(const char *key, const char *token, char next[TOKEN_BYTES]) {
+    read_token(refresh_token(key, token), next);
+}
+
 static uint8_t last_flags(void) {
     return fixture.outcomes[fixture.tickets].flags;
 }
@@ -342,6 +353,114 @@ Test(session, a_user_ends_them_all_at_once) {
     assert_is(open_token("s3", first), "reply");
 }
 
+/* What must not be refreshed. */
+
+static void assert_revoked(const char *text, const char *good) {
+    assert_is(text, UNAUTHENTICATED);
+    assert_has(fixture.events, "end session/s1\n");
+    assert_is(open_token("s1", good), UNAUTHENTICATED);
+    assert_is(refresh_token("s1", good), UNAUTHENTICATED);
+    assert_is(SESSION("s1", "show", NULL), ERROR_TEXT("not_found"));
+    assert_is(USER("sessions", NULL), "reply {\"items\":[]}");
+}
+
+Test(session, a_token_that_was_replaced_ends_the_session_once_its_successor_was_replaced_too) {
+    char first[TOKEN_BYTES], second[TOKEN_BYTES], third[TOKEN_BYTES];
+    log_in("s1", first);
+    refresh("s1", first, second);
+    refresh("s1", second, third);
+    assert_revoked(refresh_token("s1", first), third);
+}
+
+Test(session, a_token_that_was_replaced_ends_the_session_once_its_grace_is_over) {
+    char first[TOKEN_BYTES], second[TOKEN_BYTES];
+    log_in("s1", first);
+    refresh("s1", first, second);
+    fixture_restart_as(&fixture, 1);
+    fixture.unix_ms += 29999;
+    assert_has(refresh_token("s1", first), second);
+    fixture.unix_ms += 1;
+    assert_revoked(refresh_token("s1", first), second);
+}
+
+Test(session, a_token_that_was_replaced_ends_the_session_also_where_it_is_to_open) {
+    char first[TOKEN_BYTES], second[TOKEN_BYTES];
+    log_in("s1", first);
+    refresh("s1", first, second);
+    assert_is(open_token("s1", first), "reply {\"handle\":");
+    fixture.unix_ms += 30000;
+    assert_revoked(open_token("s1", first), second);
+}
+
+Test(session, a_token_that_was_replaced_ends_the_session_before_anybody_is_told) {
+    char first[TOKEN_BYTES], second[TOKEN_BYTES], body[2 * TOKEN_BYTES];
+    log_in("s1", first);
+    refresh("s1", first, second);
+    fixture.unix_ms += 30000;
+    snprintf(body, sizeof body, "{\"token\":\"%s\"}", first);
+    fixture.loses = loses_sends;
+    fixture.may_wait = true;
+    uint64_t ticket =
+        fixture_send(&fixture, &(call_t){.kind = "session", .key = "s1", .method = "refresh", .body = body});
+    fixture_run(&fixture);
+    cr_assert_null(fixture_outcome(&fixture, ticket));
+    assert_has(fixture.events, "end session/s1\n");
+    assert_is(open_token("s1", second), UNAUTHENTICATED);
+    let_go_on();
+    assert_is(fixture_outcome(&fixture, ticket), UNAUTHENTICATED);
+    assert_is(USER("sessions", NULL), "reply {\"items\":[]}");
+}
+
+Test(session, what_is_not_its_token_neither_refreshes_nor_ends_it) {
+    char token[TOKEN_BYTES], other[TOKEN_BYTES], bad[TOKEN_BYTES];
+    log_in("s1", token);
+    log_in("s2", other);
+    uint64_t records = fixture.records;
+    assert_is(refresh_token("s1", other), UNAUTHENTICATED);
+    assert_is(refresh_token("s3", token), UNAUTHENTICATED);
+    assert_is(refresh_token("s1", "s1."), UNAUTHENTICATED);
+    for (size_t i = 0; i < strlen(token); i++) {
+        snprintf(bad, sizeof bad, "%s", token);
+        bad[i] = bad[i] == '0' ? '1' : '0';
+        assert_is(refresh_token("s1", bad), UNAUTHENTICATED);
+        bad[i] = 0;
+        assert_is(refresh_token("s1", i == 0 ? "x" : bad), UNAUTHENTICATED);
+    }
+    cr_assert_eq(fixture.records, records, "nothing was written");
+    assert_is(open_token("s1", token), "reply");
+}
+
+Test(session, a_session_that_has_ended_is_not_refreshed) {
+    char token[TOKEN_BYTES];
+    SESSION("s1", "open", "{\"as\":\"user/u1\"}");
+    assert_is(refresh_token("s1", "s1."), UNAUTHENTICATED);
+    log_in("s2", token);
+    SESSION("s2", "end", NULL);
+    assert_is(refresh_token("s2", token), UNAUTHENTICATED);
+    char earlier[TOKEN_BYTES];
+    snprintf(earlier, sizeof earlier, "%s", token);
+    log_in("s2", token);
+    assert_is(refresh_token("s2", earlier), UNAUTHENTICATED);
+    assert_is(open_token("s2", token), "reply");
+    log_in("s3", token);
+    USER("set_status", "{\"status\":\"SUSPENDED\"}");
+    assert_is(refresh_token("s3", token), UNAUTHENTICATED);
+    cr_assert_eq(kinds[KIND_session].methods[METHOD_session_refresh].roles, ROLE_KEYS, "nobody who has a handle");
+}
+
+Test(session, a_refresh_does_not_prolong_the_session) {
+    char token[TOKEN_BYTES];
+    read_token(SESSION("s1", "create", "{\"user\":\"u1\",\"ttl_ms\":5000}"), token);
+    fixture_pass(&fixture, 4000);
+    const char *text = refresh_token("s1", token);
+    assert_has(text, "\"session\":\"s1\",\"user\":\"u1\",\"expires_at\":1767225605000}");
+    read_token(text, token);
+    fixture.unix_ms += 1000; /* its timer has not fired yet */
+    assert_is(refresh_token("s1", token), UNAUTHENTICATED);
+    fixture_pass(&fixture, 1000);
+    assert_is(SESSION("s1", "show", NULL), ERROR_TEXT("not_found"));
+}
+
 /* What they are for. */
 
 Test(session, its_user_lists_them_page_by_page) {
@@ -394,7 +513,7 @@ Test(session, who_does_not_retry_has_a_token_that_is_not_stored) {
     char token[TOKEN_BYTES];
     log_in("s1", token);
     cr_assert_eq(records_with_secret(token, span_text("")), 0);
-    assert_has(SESSION("s1", "show", NULL), "\"token_hash\":\"***\"");
+    assert_has(SESSION("s1", "show", NULL), "\"family\":\"***\"");
 }
 
 Test(session, of_who_may_retry_the_token_is_stored_only_in_the_kept_answer) {
@@ -462,4 +581,51 @@ Test(session, another_role_ends_the_handles_but_not_the_session) {
     USER("set_role", "{\"role\":\"ADMIN\"}");
     cr_assert_str_eq(fixture.events, "", "it has that role");
     assert_has(SESSION("s2", "open", "{\"as\":\"user/u1\"}"), "\"role\":\"ADMIN\"");
+}
+
+/* Tokens one behind the other. */
+
+Test(session, a_refresh_replaces_the_token_and_ends_no_handle) {
+    char tokens[5][TOKEN_BYTES];
+    log_in("s1", tokens[0]);
+    for (int i = 1; i < 5; i++) {
+        refresh("s1", tokens[i - 1], tokens[i]);
+        fixture_restart_as(&fixture, (uint16_t)i);
+        for (int j = 0; j < i; j++) {
+            cr_assert_str_neq(tokens[i], tokens[j]);
+        }
+        assert_is(open_token("s1", tokens[i]), "reply {\"handle\":");
+    }
+    cr_assert_str_eq(fixture.events, "");
+}
+
+Test(session, of_two_who_refresh_at_once_both_get_the_same) {
+    char token[TOKEN_BYTES], body[2 * TOKEN_BYTES], next[TOKEN_BYTES];
+    log_in("s1", token);
+    snprintf(body, sizeof body, "{\"token\":\"%s\"}", token);
+    const call_t call = {.kind = "session", .key = "s1", .method = "refresh", .body = body};
+    uint64_t first = fixture_send(&fixture, &call), second = fixture_send(&fixture, &call);
+    fixture_run(&fixture);
+    read_token(fixture_outcome(&fixture, first), next);
+    cr_assert_str_eq(fixture_outcome(&fixture, second), fixture_outcome(&fixture, first));
+    refresh("s1", next, token);
+}
+
+Test(session, a_retry_of_a_refresh_gets_the_same_and_nothing_of_it_is_stored) {
+    char token[TOKEN_BYTES], body[2 * TOKEN_BYTES], next[TOKEN_BYTES], again[TOKEN_BYTES];
+    call_t call = first_open;
+    log_in("s1", token);
+    snprintf(body, sizeof body, "{\"token\":\"%s\"}", token);
+    call.method = "refresh";
+    call.body = body;
+    read_token(fixture_call(&fixture, &call), next);
+    cr_assert_eq(records_with_secret(next, span_text("")), 0);
+    read_token(fixture_call(&fixture, &call), again);
+    cr_assert_str_eq(again, next);
+    fixture_restart_as(&fixture, 2);
+    read_token(fixture_call(&fixture, &call), again);
+    cr_assert_str_eq(again, next);
+    refresh("s1", token, again);
+    cr_assert_str_eq(again, next, "whoever asks");
+    cr_assert_eq(records_with_secret(next, span_text("")), 0);
 }

@@ -108,10 +108,19 @@ sign_up() {
     user=$(field .id)
 }
 
-# login EMAIL PASSWORD: sets token, and user.
+# login EMAIL PASSWORD: sets token, refresh_token and user.
 login() {
     token=''
     answers 200 POST /api/v1/auth/login "{\"email\": \"$1\", \"password\": \"$2\"}" || return
     token=$(field .access_token)
+    refresh_token=$(field .refresh_token)
     user=$(field .user.id)
+}
+
+# refresh REFRESH_TOKEN: sets token and refresh_token, if it gets them.
+refresh() {
+    token='' api POST /api/v1/auth/refresh "{\"refresh_token\": \"$1\"}"
+    [[ $status == 200 ]] || return
+    token=$(field .access_token)
+    refresh_token=$(field .refresh_token)
 }

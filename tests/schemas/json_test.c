@@ -169,9 +169,9 @@ static void assert_for_web(const record_t *record, const char *text, const char 
 }
 
 Test(json, what_may_not_be_printed_is_left_out_for_the_web) {
-    assert_for_web(&record_session, "{\"user\":\"u\",\"token_hash\":\"x\",\"of_a_newer_release\":1,\"role\":\"USER\"}",
+    assert_for_web(&record_session, "{\"user\":\"u\",\"family\":\"x\",\"of_a_newer_release\":1,\"role\":\"USER\"}",
                    NULL, "{\"user\":\"u\",\"role\":\"USER\"}");
-    assert_for_web(&record_session, "{\"token_hash\":\"x\"}", NULL, "{}");
+    assert_for_web(&record_session, "{\"family\":\"x\"}", NULL, "{}");
 }
 
 Test(json, the_field_named_is_left_out_of_the_outermost_record_only) {

@@ -178,8 +178,8 @@ Test(tables, only_plain_fields_of_a_state_are_indexed_and_few) {
 static void assert_flags_sound(const kind_t *kind, const method_t *method) {
     bool writes = (method->flags & WRITE) != 0;
     bool makes = (method->flags & (CREATE | UPSERT)) != 0;
-    cr_assert_eq(method->flags & ~(uint32_t)(WRITE | CREATE | QUERY | UPSERT | MADE | VIRTUAL), 0, "%s.%s", kind->name,
-                 method->name);
+    cr_assert_eq(method->flags & ~(uint32_t)(WRITE | CREATE | QUERY | UPSERT | MADE | VIRTUAL | REPEATABLE), 0, "%s.%s",
+                 kind->name, method->name);
     cr_assert(!makes || writes, "%s.%s makes an actor: add WRITE", kind->name, method->name);
     cr_assert((method->flags & VIRTUAL) == 0 || method->flags == VIRTUAL, "%s.%s reads only", kind->name, method->name);
     cr_assert(!makes || kind->state != NULL, "%s.%s has nothing to make", kind->name, method->name);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Logging in is five messages, each made of what the one before has answered:
+ * Logging in is five messages, each made of what the one before has answered; and who comes back with the refresh token
+ * joins in behind the fourth:
  *
- *   locate ──► who ──► login ──► create ──► get
- *   e-mail     claim   user      user       as the user, with the new session's access token
+ *   locate ──► who ──► login ──► create ──┬──► get
+ *   e-mail     claim   user      user     │    as the user, with another access token
+ *                                refresh ─┘
  *
  * For an e-mail that nobody has, the server answers the first two as if somebody had it, and the third takes as long:
  * a stranger learns that e-mail or password is wrong, or that it was tried too often, and no more. Who is not ACTIVE is
@@ -102,6 +104,7 @@ static void show_user(call_t *call, const doran_reply_t *reply) {
         return;
     }
     snprintf(session, sizeof session, "%.*s", (int)created.session.len, (const char *)created.session.ptr);
+    know(call, "user", created.user);
     char *token = people_sign(call->bridge->people, known_user(call), session, &expires_ms);
     know(call, "refresh_token", created.token);
     know(call, "access_token", span_text(token));
@@ -159,4 +162,29 @@ void run_login(call_t *call) {
     sodium_memzero((void *)(uintptr_t)login.password.ptr, login.password.len); /* it stands in the JSON, too */
     FIELD_SET(email_locate, &locate, email, login.email);
     send_request(call, "email/locate", "locate", &record_email_locate, &locate, find_owner);
+}
+
+/* Of the session that a refresh token names: KEY.PROOF. Empty: none. */
+static void session_named(span_t token, char key[KEY_BYTES_MAX + 1]) {
+    const uint8_t *dot = memrchr(token.ptr, '.', token.len);
+    span_t named = span_of(token.ptr, dot == NULL ? 0 : (size_t)(dot - token.ptr));
+    bool valid = address_key_valid(named);
+    snprintf(key, KEY_BYTES_MAX + 1, "%.*s", valid ? (int)named.len : 0, (const char *)named.ptr);
+}
+
+void run_refresh(call_t *call) {
+    refresh_t asked;
+    session_refresh_t refresh = {0};
+    char session[KEY_BYTES_MAX + 1];
+    if (!message_read(call, &record_refresh, &asked)) {
+        return;
+    }
+    people_release(&call->person);
+    session_named(asked.refresh_token, session);
+    if (session[0] == 0) {
+        call_refuse(call, REFUSE_UNAUTHENTICATED, "The refresh token is not good");
+        return;
+    }
+    FIELD_SET(session_refresh, &refresh, token, asked.refresh_token);
+    send_to(call, "session", session, "refresh", &record_session_refresh, &refresh, show_user);
 }

@@ -277,8 +277,8 @@ static void take_part(void *context, const doran_reply_t *reply) {
 static void fail(call_t *self, const doran_reply_t *reply) {
     if (self->person != NULL && people_ends_session(people_ended(self->person))) {
         call_refuse(self, REFUSE_UNAUTHENTICATED, "The login session has ended");
-    } else if (reply->code == DORAN_UNAUTHENTICATED && self->person == NULL) { /* only a login is told so */
-        call_refuse(self, REFUSE_UNAUTHENTICATED, "E-mail address or password is wrong");
+    } else if (reply->code == DORAN_UNAUTHENTICATED && self->person == NULL) { /* who comes in */
+        call_refuse(self, REFUSE_UNAUTHENTICATED, reply->text);
     } else if (reply->code == DORAN_PRECONDITION_FAILED && !self->conditional && (self->route->flags & GUARDED) != 0) {
         call_refuse(self, REFUSE_PRECONDITION_REQUIRED, NULL);
     } else {

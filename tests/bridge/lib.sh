@@ -21,6 +21,8 @@ headers=$folder/headers # of the last answer
 token=                  # whose asks these are
 password='correct horse 1'
 
+export DORAN_WEB=$folder/web # there is no web app unless a script makes one
+
 mkdir "$kept"
 
 plan() {

@@ -25,6 +25,7 @@ typedef struct bridge {
     struct live *live;     /* who stay connected */
     struct edge *edge;     /* what every request has */
     struct pages *pages;   /* what we say of ourselves */
+    struct web *web;       /* the web app */
     uint32_t calls;        /* not yet answered */
     bool draining;
 } bridge_t;

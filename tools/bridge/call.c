@@ -16,6 +16,7 @@ enum {
     HTTP_SWITCHING = 101,
     HTTP_DONE = 200,
     HTTP_CREATED = 201,
+    HTTP_UNCHANGED = 304,
     HTTP_ERRORS = 400,
     HTTP_UNAUTHORIZED = 401,
     HTTP_UNAVAILABLE = 503,
@@ -45,7 +46,8 @@ void call_answer(call_t *self, int status, const char *media, span_t body) {
     if (media != NULL) {
         call_add_header(self, "Content-Type", media);
     }
-    if (media == NULL || strncmp(media, "text/html", strlen("text/html")) != 0) { /* pages for people have their own */
+    /* Pages for people have their own, and keep it when they are not sent again. */
+    if (status != HTTP_UNCHANGED && (media == NULL || strncmp(media, "text/html", strlen("text/html")) != 0)) {
         call_add_header(self, "Content-Security-Policy", CALL_POLICY);
     }
     body = edge_compress(self, status, body);
@@ -194,7 +196,7 @@ void call_answer_record(call_t *self, const record_t *record, const doran_reply_
         return;
     }
     if ((self->route->flags & TAGGED) != 0 && !add_version_tag(self)) {
-        call_answer(self, 304, NULL, (span_t){0});
+        call_answer(self, HTTP_UNCHANGED, NULL, (span_t){0});
         return;
     }
     if (status == 204) {

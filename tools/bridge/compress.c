@@ -33,24 +33,29 @@ void compress_destroy(compress_t **self_p) {
     }
 }
 
-/* Of "gzip;q=0.5": is it gzip, and more than 0? */
-static bool takes(const char *coding, size_t len) {
-    size_t name = strcspn(coding, ";, \t");
-    const char *quality = memchr(coding, '=', len);
-    bool gzip = (name == 4 && strncasecmp(coding, "gzip", name) == 0) || (name == 1 && coding[0] == '*');
-    return gzip && (quality == NULL || strtod(quality + 1, NULL) > 0);
+/* Of "gzip;q=0.5". */
+static double quality_of(const char *part, size_t len) {
+    const char *value = memchr(part, '=', len);
+    return value != NULL ? strtod(value + 1, NULL) : 1;
 }
 
-bool compress_wanted(const char *accept_encoding) {
+static bool names(const char *part, const char *coding) {
+    size_t name = strcspn(part, ";, \t");
+    return name == strlen(coding) && strncasecmp(part, coding, name) == 0;
+}
+
+double compress_quality(const char *accept_encoding, const char *coding) {
+    double of_others = 0;
     for (const char *at = accept_encoding; at != NULL && *at != 0;) {
         at += strspn(at, ", \t");
         size_t len = strcspn(at, ",");
-        if (takes(at, len)) {
-            return true;
+        if (names(at, coding)) {
+            return quality_of(at, len);
         }
+        of_others = names(at, "*") ? quality_of(at, len) : of_others;
         at += len;
     }
-    return false;
+    return of_others;
 }
 
 span_t compress_body(compress_t *self, span_t body) {

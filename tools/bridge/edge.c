@@ -166,12 +166,12 @@ void edge_add_headers(call_t *call) {
 
 /* Not what is secret: how well it is packed tells about it. */
 span_t edge_compress(call_t *call, int status, span_t body) {
-    bool secret = call->route == NULL || (call->route->flags & UNSTORED) != 0;
-    if (body.len < COMPRESSED_BYTES_MIN || status != 200 || secret) {
+    bool as_it_is = call->route == NULL || (call->route->flags & (UNSTORED | PACKED)) != 0;
+    if (body.len < COMPRESSED_BYTES_MIN || status != 200 || as_it_is) {
         return body;
     }
     call_add_header(call, "Vary", "Accept-Encoding");
-    if (!compress_wanted(http_header(call->http, "Accept-Encoding"))) {
+    if (compress_quality(http_header(call->http, "Accept-Encoding"), "gzip") <= 0) {
         return body;
     }
     span_t packed = compress_body(call->bridge->edge->compress, body);

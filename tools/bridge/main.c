@@ -25,9 +25,11 @@
 #include "tools/bridge/pump.h"
 #include "tools/bridge/serve.h"
 #include "tools/bridge/tls.h"
+#include "tools/bridge/web.h"
 
 #define DEFAULT_DATA "./data"
 #define DEFAULT_HTTP "127.0.0.1:8080"
+#define WEB_BESIDE "/../../web"
 
 enum {
     EXIT_STOPPED = 0,
@@ -44,7 +46,7 @@ enum {
 };
 
 typedef struct program {
-    const char *data, *http, *certificate, *key;
+    const char *data, *http, *web, *certificate, *key;
     const char *assignments[ASSIGNMENTS_MAX];
     size_t assignment_count;
     char host[HOST_BYTES], url[URL_BYTES], path[FILES_PATH_BYTES], error[ERROR_BYTES];
@@ -61,8 +63,10 @@ static const char usage[] =
     "\n"
     "  --data DIR           folder of the server, where its place and our key are found (DORAN_DATA; default ./data)\n"
     "  --http ADDRESS:PORT  where browsers connect (DORAN_HTTP; default 127.0.0.1:8080); port 0 takes a free one\n"
+    "  --web DIR            the web app as its build left it (DORAN_WEB; default ../../web beside this program's "
+    "folder)\n"
     "  --tls-certificate FILE, --tls-key FILE\n"
-    "                       speaks https with these, in PEM; SIGHUP has them read again\n"
+    "                       speaks https with these, in PEM; SIGHUP has them, and the web app, read again\n"
     "  --set NAME=VALUE     a setting; `doran settings` lists them\n"
     "  --openapi            prints what is answered here, for programs, and ends; needs no server\n"
     "  --version, --help\n";
@@ -97,6 +101,9 @@ static int take_option(program_t *self, int option, char **values) {
     case 'h':
         self->http = optarg;
         return -1;
+    case 'w':
+        self->web = optarg;
+        return -1;
     case 'c':
         self->certificate = optarg;
         return -1;
@@ -124,18 +131,26 @@ static int take_option(program_t *self, int option, char **values) {
     }
 }
 
+/* Where the build leaves it: build/web, of build/release/bin. Static. */
+static const char *web_beside(void) {
+    static char path[FILES_PATH_BYTES];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path - sizeof WEB_BESIDE);
+    path[len > 0 ? len : 0] = 0;
+    char *slash = strrchr(path, '/');
+    snprintf(slash != NULL ? slash : path, sizeof WEB_BESIDE, "%s", WEB_BESIDE);
+    return path;
+}
+
 static int parse(program_t *self, int count, char **values) {
-    static const struct option options[] = {{"data", required_argument, NULL, 'd'},
-                                            {"http", required_argument, NULL, 'h'},
-                                            {"tls-certificate", required_argument, NULL, 'c'},
-                                            {"tls-key", required_argument, NULL, 'k'},
-                                            {"set", required_argument, NULL, 's'},
-                                            {"openapi", no_argument, NULL, 'o'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'H'},
-                                            {0}};
+    static const struct option options[] = {
+        {"data", required_argument, NULL, 'd'},    {"http", required_argument, NULL, 'h'},
+        {"web", required_argument, NULL, 'w'},     {"tls-certificate", required_argument, NULL, 'c'},
+        {"tls-key", required_argument, NULL, 'k'}, {"set", required_argument, NULL, 's'},
+        {"openapi", no_argument, NULL, 'o'},       {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'H'},          {0}};
     self->data = environment("DORAN_DATA", DEFAULT_DATA);
     self->http = environment("DORAN_HTTP", DEFAULT_HTTP);
+    self->web = environment("DORAN_WEB", web_beside());
     opterr = 0;
     for (int option, code; (option = getopt_long(count, values, "+:", options, NULL)) != -1;) {
         option = option == 'H' ? '?' : option == '?' ? 0 : option;
@@ -208,11 +223,23 @@ static void end_loop(evutil_socket_t number, short events, void *context) {
     CHECK(self->drained != NULL && event_add(self->drained, &often) == 0, "out of memory");
 }
 
+static bool load_web(program_t *self) {
+    web_t *web = web_new(self->web, self->error, sizeof self->error);
+    if (web != NULL) {
+        web_destroy(&self->bridge.web);
+        self->bridge.web = web;
+    }
+    return web != NULL;
+}
+
 static void reload(evutil_socket_t number, short events, void *context) {
     program_t *self = context;
     (void)number;
     (void)events;
     if (self->tls != NULL && !tls_reload(self->tls, self->error, sizeof self->error)) {
+        fprintf(stderr, "doran-bridge: %s\n", self->error);
+    }
+    if (!load_web(self)) {
         fprintf(stderr, "doran-bridge: %s\n", self->error);
     }
 }
@@ -321,7 +348,8 @@ static bool start(program_t *self) {
     bridge->people = people_new(bridge, self->error, sizeof self->error);
     bridge->live = live_new(bridge);
     bridge->edge = edge_new(bridge, self->error, sizeof self->error);
-    return bridge->people != NULL && bridge->edge != NULL && load_tls(self) && listen_http(self) && announce(self);
+    return bridge->people != NULL && bridge->edge != NULL && load_web(self) && load_tls(self) && listen_http(self) &&
+           announce(self);
 }
 
 /* Another bridge may have announced itself since. */
@@ -353,6 +381,7 @@ static void stop(program_t *self) {
     }
     bridge_free_tape(&bridge->tape);
     pages_destroy(&bridge->pages);
+    web_destroy(&bridge->web);
     free(bridge->room);
     if (bridge->base != NULL) {
         event_base_free(bridge->base);

@@ -3,19 +3,10 @@
 
 #include <stdlib.h>
 
-#include <sodium.h>
-
 #include "tools/bridge/docs.h"
 #include "tools/bridge/openapi.h"
+#include "tools/bridge/page.h"
 #include "tools/bridge/runs.h"
-
-enum { TAG_BYTES = 40 };
-
-typedef struct page {
-    const char *media;
-    char *text;
-    char tag[TAG_BYTES];
-} page_t;
 
 struct pages {
     page_t document, docs;
@@ -23,13 +14,8 @@ struct pages {
 };
 
 static page_t make_page(const char *media, char *text) {
-    page_t page = {.media = media, .text = text};
-    uint8_t hash[crypto_generichash_BYTES_MIN];
-    char hex[2 * sizeof hash + 1];
     CHECK(text != NULL, "out of memory");
-    crypto_generichash(hash, sizeof hash, (const uint8_t *)text, strlen(text), NULL, 0);
-    snprintf(page.tag, sizeof page.tag, "\"%s\"", sodium_bin2hex(hex, sizeof hex, hash, sizeof hash));
-    return page;
+    return page_make(media, span_text(text));
 }
 
 pages_t *pages_new(void) {
@@ -46,26 +32,17 @@ void pages_destroy(pages_t **self_p) {
     pages_t *self = *self_p;
     *self_p = NULL;
     if (self != NULL) {
-        free(self->document.text);
-        free(self->docs.text);
+        free((void *)self->document.body.ptr);
+        free((void *)self->docs.body.ptr);
         free(self);
     }
 }
 
-static void answer_page(call_t *call, const page_t *page) {
-    call_add_header(call, "Cache-Control", "no-cache");
-    if (call_add_tag(call, page->tag)) {
-        call_answer(call, 200, page->media, span_text(page->text));
-    } else {
-        call_answer(call, 304, NULL, (span_t){0});
-    }
-}
-
 void run_show_openapi(call_t *call) {
-    answer_page(call, &call->bridge->pages->document);
+    page_answer(call, &call->bridge->pages->document, "no-cache");
 }
 
 void run_show_docs(call_t *call) {
     call_add_header(call, "Content-Security-Policy", call->bridge->pages->policy);
-    answer_page(call, &call->bridge->pages->docs);
+    page_answer(call, &call->bridge->pages->docs, "no-cache");
 }

@@ -40,6 +40,7 @@ enum route_flags {
     OPEN_OUTSIDE = 1 << 12, /* no JSON API: not in /openapi.json, no limits */
     SCARCE = 1 << 13,       /* an address may ask for few of them: guessing passwords, collecting addresses */
     LOCAL = 1 << 14,        /* who asks from this machine need not show who it is */
+    PACKED = 1 << 15,       /* lies packed already, or is not to be */
 };
 
 typedef struct call call_t;

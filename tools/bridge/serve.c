@@ -13,6 +13,7 @@
 #include "tools/bridge/people.h"
 #include "tools/bridge/problem.h"
 #include "tools/bridge/runs.h"
+#include "tools/bridge/web.h"
 
 const char *const serve_headers[] = {"X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer", NULL};
 const char *const serve_tls_headers[] = {"Strict-Transport-Security",
@@ -50,6 +51,15 @@ static bool require_route(call_t *call, uint32_t allowed) {
         call_refuse(call, REFUSE_METHOD_NOT_ALLOWED, NULL);
     }
     return false;
+}
+
+/* What has no row may be the web app's, whose row has the path "/". */
+static void find_route(call_t *call, uint32_t *allowed) {
+    span_t path = http_path(call->http);
+    call->route = route_find(http_method(call->http), path, &call->captures, allowed);
+    if (*allowed == 0 && web_find(call->bridge->web, path, http_header(call->http, "Accept")) != NULL) {
+        call->route = route_find(http_method(call->http), span_text("/"), &call->captures, allowed);
+    }
 }
 
 /* The token of `Authorization: Bearer TOKEN` (RFC 6750), or absent. */
@@ -206,7 +216,11 @@ static bool take_body(call_t *call) {
     return true;
 }
 
+/* What is no JSON API looks for itself. */
 static bool take_input(call_t *call) {
+    if ((call->route->flags & OPEN_OUTSIDE) != 0) {
+        return true;
+    }
     return route_takes_body(call->route) ? take_body(call) : take_query(call);
 }
 
@@ -276,7 +290,7 @@ void serve_request(void *context, http_request_t *request) {
     call->bridge->calls++;
     call->http = request;
     edge_begin(call);
-    call->route = route_find(http_method(request), http_path(request), &call->captures, &allowed);
+    find_route(call, &allowed);
     find_person(call, &why);
     if (!edge_admit(call) || !require_route(call, allowed) || !require_person(call, why)) {
         return;

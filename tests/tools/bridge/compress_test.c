@@ -14,13 +14,21 @@ enum { BODY_BYTES = 100000 };
 static uint8_t body[BODY_BYTES], again[BODY_BYTES];
 
 Test(compress, who_does_not_take_it_does_not_get_it) {
-    static const char *const no[] = {"", "identity", "gzip;q=0", "br, deflate", "gzip;q=0.000, br", "xgzip", "gzipx"};
+    static const char *const no[] = {"",      "identity", "gzip;q=0", "br, deflate", "gzip;q=0.000, br", "xgzip",
+                                     "gzipx", "gzip;q=x", "*;q=0",    "gzip;q=0, *", "*, gzip;q=0"};
     for (size_t i = 0; i < ARRAY_LENGTH(no); i++) {
-        cr_expect_not(compress_wanted(no[i]), "%s", no[i]);
+        cr_expect_eq(compress_quality(no[i], "gzip"), 0, "%s", no[i]);
     }
-    cr_expect_not(compress_wanted(NULL));
-    cr_expect(compress_wanted("gzip") && compress_wanted("br, GZIP;q=0.5") && compress_wanted("*") &&
-              compress_wanted("deflate, gzip ; q=1.0"));
+    cr_expect_eq(compress_quality(NULL, "gzip"), 0);
+}
+
+Test(compress, who_takes_it_says_how_much) {
+    cr_expect_eq(compress_quality("gzip", "gzip"), 1);
+    cr_expect_eq(compress_quality("br, GZIP;q=0.5", "gzip"), 0.5);
+    cr_expect_eq(compress_quality("br, GZIP;q=0.5", "br"), 1);
+    cr_expect_eq(compress_quality("*", "gzip"), 1);
+    cr_expect_eq(compress_quality("*;q=0.25, gzip", "br"), 0.25);
+    cr_expect_eq(compress_quality("deflate, gzip ; q=1.0", "gzip"), 1);
 }
 
 Test(compress, what_becomes_no_shorter_stays_as_it_is) {

@@ -52,7 +52,7 @@ static void assert_path_plain(const route_t *route) {
     size_t len = strlen(route->path);
     cr_expect_eq(starts_with(route->path, BASE), !has(route, OPEN_OUTSIDE) || strcmp(route->name, "live") == 0, "%s",
                  route->path);
-    cr_expect_neq(route->path[len - 1], '/', "%s", route->path);
+    cr_expect(len == 1 || route->path[len - 1] != '/', "%s", route->path);
     cr_expect_null(strstr(route->path, "//"), "%s", route->path);
     cr_expect_eq(strspn(route->path, "abcdefghijklmnopqrstuvwxyz0123456789-_./{}"), len, "%s", route->path);
 }

@@ -310,9 +310,6 @@ static status_t take_user(turn_t *turn, const order_create_t *asked, order_t *or
         }
         user = asked->user;
     }
-    if (user.ptr != NULL && !address_key_valid(user)) {
-        return turn_fail(turn, STATUS_INVALID, "user: no key of a user");
-    }
     if (user.ptr != NULL) {
         FIELD_SET(order, order, user, user);
     }
@@ -324,10 +321,6 @@ static status_t take_lines(turn_t *turn, const order_create_t *asked, draft_t *d
     list_t list;
     list_open(&list, &record_order_wish, asked->lines);
     while (list_next(&list, &wish)) {
-        if (!address_key_valid(wish.sku)) {
-            return turn_fail(turn, STATUS_INVALID, "lines: \"%.*s\" is no key of a SKU", (int)wish.sku.len,
-                             (const char *)wish.sku.ptr);
-        }
         if (line_of(draft, wish.sku) != NULL) {
             return turn_fail(turn, STATUS_INVALID, "lines: %.*s comes twice", (int)wish.sku.len,
                              (const char *)wish.sku.ptr);

@@ -15,7 +15,8 @@ typedef struct address {
 
 /* kind is [a-z][a-z0-9-]{0,31}. */
 bool address_kind_valid(span_t kind);
-/* key is 1 to 200 of [A-Za-z0-9._@+-]. */
+/* key is 1 to 200 of [A-Za-z0-9._@+-], which is said to people so. */
+#define ADDRESS_KEY_TEXT "1 to 200 of A-Z a-z 0-9 . _ @ + -"
 bool address_key_valid(span_t key);
 /* Splits text at the first slash; INVALID_ADDRESS unless both sides are valid. The address points into text. */
 MUST_USE status_t address_parse(span_t text, address_t *address);

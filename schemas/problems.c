@@ -5,6 +5,7 @@
  */
 #include "schemas/problems.h"
 
+#include "schemas/address.h"
 #include "schemas/schema.h"
 
 /* What stands behind "must be" for a field of a type. */
@@ -35,7 +36,7 @@ static const struct detail {
     {"not_a_map", DETAIL_PLAIN, "must be a map"},      {"type", DETAIL_TYPE, "must be "},
     {"not_a_value", DETAIL_VALUES, "must be one of "}, {"too_short", DETAIL_LEAST, "must have at least "},
     {"too_long", DETAIL_MOST, "must have at most "},   {"too_small", DETAIL_MIN, "must be at least "},
-    {"too_large", DETAIL_MAX, "must be at most "},
+    {"too_large", DETAIL_MAX, "must be at most "},     {"not_a_key", DETAIL_PLAIN, "must be " ADDRESS_KEY_TEXT},
 };
 
 enum { DETAIL_BYTES = 256 };

@@ -9,6 +9,8 @@
  */
 #include "schemas/schema.h"
 
+#include "schemas/address.h"
+
 int kind_find(span_t name) {
     for (uint32_t i = 0; i < kinds_count; i++) {
         if (span_equal(name, span_text(kinds[i].name))) {
@@ -238,6 +240,11 @@ static void note_whole(const decoder_t *self, const char *code) {
 
 static void check_inside(decoder_t *self, const field_t *field, span_t raw);
 
+static const char *check_form(const decoder_t *self, const field_t *field, span_t text) {
+    bool is_key = (field->flags & IS_KEY) != 0;
+    return is_key && self->strictness == FROM_WIRE && !address_key_valid(text) ? "not_a_key" : NULL;
+}
+
 /* out: the struct, or NULL to check only. */
 static void decode_field(decoder_t *self, const field_t *field, const tape_t *tape, uint32_t token, void *out) {
     value_t checked;
@@ -245,6 +252,9 @@ static void decode_field(decoder_t *self, const field_t *field, const tape_t *ta
     const char *code = read_value(field, tape, token, value);
     if (code == NULL) {
         code = check_bounds(field, value);
+    }
+    if (code == NULL && field->type == FIELD_TEXT) {
+        code = check_form(self, field, *(const span_t *)value);
     }
     if (code != NULL) {
         note(self, field, (span_t){0}, code);
@@ -296,9 +306,10 @@ static void decode_map(decoder_t *self, const record_t *record, const tape_t *ta
 
 /* Of a list of texts, each; it has no name of its own. */
 static const field_t text_element = {.type = FIELD_TEXT, .min = 1, .max = KEY_BYTES_MAX};
+static const field_t key_element = {.type = FIELD_TEXT, .min = 1, .max = KEY_BYTES_MAX, .flags = IS_KEY};
 
-/* Takes one element off the bytes. */
-static void decode_element(decoder_t *self, const record_t *element, span_t *rest, void *out) {
+/* Takes one element off the bytes: a record, or what the field of no name says. */
+static void decode_element(decoder_t *self, const record_t *element, const field_t *text, span_t *rest, void *out) {
     token_t tokens[TAPE_TOP_TOKENS];
     tape_t tape = {.tokens = tokens, .capacity = ARRAY_LENGTH(tokens)};
     size_t consumed = rest->len;
@@ -307,18 +318,19 @@ static void decode_element(decoder_t *self, const record_t *element, span_t *res
     } else if (element != NULL) {
         decode_map(self, element, &tape, 0, out);
     } else {
-        decode_field(self, &text_element, &tape, 0, out);
+        decode_field(self, text, &tape, 0, out);
     }
     *rest = span_of(rest->ptr + consumed, rest->len - consumed);
 }
 
 static void check_elements(decoder_t *self, const field_t *field, problem_step_t *step, span_t *rest) {
+    const field_t *text = (field->flags & IS_KEY) != 0 ? &key_element : &text_element;
     uint32_t count;
     if (tape_take_array(rest, &count) != STATUS_OK) {
         return; /* not within its bounds, which were checked */
     }
     for (step->index = 0; step->index < count; step->index++) {
-        decode_element(self, field->element, rest, NULL);
+        decode_element(self, field->element, text, rest, NULL);
     }
 }
 
@@ -330,7 +342,7 @@ static void check_inside(decoder_t *self, const field_t *field, span_t raw) {
     if (field->type == FIELD_LIST) {
         check_elements(self, field, step, &raw);
     } else {
-        decode_element(self, field->element, &raw, NULL);
+        decode_element(self, field->element, NULL, &raw, NULL);
     }
     self->depth -= 1;
     if (raw.len > 0) {
@@ -352,7 +364,7 @@ status_t record_load(const record_t *self, span_t bytes, void *out) {
     problems_t problems;
     problems.count = 0;
     decoder_t decoder = {.strictness = FROM_STORE, .inside = true, .problems = &problems};
-    decode_element(&decoder, self, &bytes, out);
+    decode_element(&decoder, self, NULL, &bytes, out);
     return problems.count == 0 && bytes.len == 0 ? STATUS_OK : STATUS_INTERNAL;
 }
 
@@ -369,7 +381,7 @@ void record_take(const record_t *self, span_t *rest, void *out) {
     problems_t problems;
     problems.count = 0;
     decoder_t decoder = {.strictness = FROM_STORE, .problems = &problems};
-    decode_element(&decoder, self, rest, out);
+    decode_element(&decoder, self, NULL, rest, out);
     check_no_problem(self, &problems);
 }
 

@@ -39,6 +39,7 @@ enum field_flags {
     BY_TIME = 1 << 4, /* with INDEX: actors with one value are listed in the order of their created_at, a required time
                          of the same record */
     SYSTEM = 1 << 3,  /* of a request: from callers with a key, who act for others; people are not asked for it */
+    IS_KEY = 1 << 5,  /* of a text, or of each of a list: on the wire it must be what a key of an actor may be */
 };
 
 typedef struct enumeration {

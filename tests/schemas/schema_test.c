@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 
+#include "schemas/records.h"
 #include "tests/schemas/hex.h"
 
 enum { TOKENS = 1024 };
@@ -219,4 +220,19 @@ Test(schema, encoding_without_a_required_field_aborts, .signal = SIGABRT) {
 Test(schema, encoding_out_of_bounds_aborts, .signal = SIGABRT) {
     all_t all = {.present = 1u << NAME, .name = span_text("abcde")};
     encode_quietly(&all);
+}
+
+Test(schema, what_is_no_key_is_refused_from_the_wire_and_read_from_the_store) {
+    static const char *const hex[] = {"82 a3736b75 a3612062 a87175616e74697479 01",
+                                      "82 a3736b75 a2612f a87175616e74697479 01"};
+    for (size_t i = 0; i < ARRAY_LENGTH(hex); i++) {
+        order_wish_t wish;
+        problems_t problems = {0};
+        uint8_t bytes[64];
+        tape_t tape = read_bytes(hex_bytes(hex[i], bytes));
+        cr_assert_eq(record_decode(&record_order_wish, &tape, 0, FROM_WIRE, &wish, &problems), STATUS_INVALID);
+        cr_assert_eq(problems.count, 1);
+        cr_assert_str_eq(problems.items[0].code, "not_a_key");
+        cr_assert_eq(record_decode(&record_order_wish, &tape, 0, FROM_STORE, &wish, NULL), STATUS_OK);
+    }
 }

@@ -90,11 +90,24 @@ void call_refuse(call_t *self, refusal_t refusal, const char *detail) {
     answer_problem(self, problem_status(refusal), problem_of_refusal(refusal, detail));
 }
 
-void call_refuse_field(call_t *self, const char *pointer, const char *code, const char *detail) {
-    json_t *problem = problem_of_refusal(REFUSE_INVALID, NULL);
+/* detail: of the place; whole: of the request, or NULL. */
+static void refuse_place(call_t *self, refusal_t refusal, const char *pointer, const char *code, const char *detail,
+                         const char *whole) {
+    json_t *problem = problem_of_refusal(refusal, whole);
     json_t *wrong = json_pack("[{ss ss ss}]", "pointer", pointer, "code", code, "detail", detail);
     CHECK(wrong != NULL && json_object_set_new(problem, "errors", wrong) == 0, "out of memory");
-    answer_problem(self, problem_status(REFUSE_INVALID), problem);
+    answer_problem(self, problem_status(refusal), problem);
+}
+
+void call_refuse_field(call_t *self, const char *pointer, const char *code, const char *detail) {
+    refuse_place(self, REFUSE_INVALID, pointer, code, detail, NULL);
+}
+
+void call_refuse_key(call_t *self, const char *part) {
+    char pointer[METHOD_BYTES_MAX], whole[HEADER_BYTES];
+    snprintf(pointer, sizeof pointer, "/%s", part);
+    snprintf(whole, sizeof whole, "`%s` must be " ADDRESS_KEY_TEXT, part);
+    refuse_place(self, REFUSE_NOT_FOUND, pointer, "not_a_key", "must be " ADDRESS_KEY_TEXT, whole);
 }
 
 void call_pass_error(call_t *self, const doran_reply_t *reply) {

@@ -78,6 +78,8 @@ char *call_show(const call_t *self, const record_t *record, uint32_t at);
 void call_refuse(call_t *self, refusal_t refusal, const char *detail);
 /* The same with what is wrong in the request's body. */
 void call_refuse_field(call_t *self, const char *pointer, const char *code, const char *detail);
+/* What this part of the path names is not there, since it is no key at all. */
+void call_refuse_key(call_t *self, const char *part);
 /* Gives the request away to be answered by others, with the headers added so far. */
 http_request_t *call_give(call_t *self);
 /* The server's error, as it is. */

@@ -443,25 +443,47 @@ static const op_t *find_op(const json_t *frame) {
 
 static bool fits(const record_t *record, const json_t *object, size_t others, char *detail);
 
-/* How long a text is, the server minds. */
-static bool value_fits(const field_t *field, const json_t *value, char *detail) {
-    if (field->type == FIELD_RECORD) {
-        return json_is_object(value) && fits(field->element, value, 0, detail);
+/* NULL: it may be that, as far as it is no record. How long a text is, the server minds. */
+static const char *wrong_with(const field_t *field, const json_t *value) {
+    span_t text = span_of(json_string_value(value), json_string_length(value));
+    switch (field->type) {
+    case FIELD_TEXT:
+        return !json_is_string(value)                                     ? "must be text"
+               : (field->flags & IS_KEY) != 0 && !address_key_valid(text) ? "must be " ADDRESS_KEY_TEXT
+                                                                          : NULL;
+    case FIELD_U64:
+        return json_is_integer(value) && json_integer_value(value) >= 0 ? NULL : "must be a whole number";
+    case FIELD_RECORD:
+        return json_is_object(value) ? NULL : "must be an object";
+    case FIELD_BOOL:
+    case FIELD_I64:
+    case FIELD_TIME:
+    case FIELD_BYTES:
+    case FIELD_ENUM:
+    case FIELD_ANY:
+    case FIELD_LIST:
+        break;
     }
-    return field->type == FIELD_TEXT ? json_is_string(value) : json_is_integer(value) && json_integer_value(value) >= 0;
+    return "is of a type that no frame has";
+}
+
+static bool field_fits(const field_t *field, const json_t *value, char *detail) {
+    bool required = (field->flags & REQUIRED) != 0;
+    const char *wrong = value != NULL ? wrong_with(field, value) : required ? "is missing" : NULL;
+    if (wrong != NULL) {
+        snprintf(detail, DETAIL_BYTES, "`%s` %s", field->name, wrong);
+        return false;
+    }
+    return value == NULL || field->type != FIELD_RECORD || fits(field->element, value, 0, detail);
 }
 
 /* Has the object the fields of the record, and only so many others? Else detail says what is wrong. */
 static bool fits(const record_t *record, const json_t *object, size_t others, char *detail) {
     size_t count = others;
-    detail[0] = 0;
     for (uint32_t i = 0; i < record->field_count; i++) {
-        const field_t *field = &record->fields[i];
-        const json_t *value = json_object_get(object, field->name);
-        bool missing = value == NULL && (field->flags & REQUIRED) != 0;
+        const json_t *value = json_object_get(object, record->fields[i].name);
         count += value != NULL;
-        if (missing || (value != NULL && !value_fits(field, value, detail))) {
-            snprintf(detail, DETAIL_BYTES, "`%s` is %s", field->name, missing ? "missing" : "not what it must be");
+        if (!field_fits(&record->fields[i], value, detail)) {
             return false;
         }
     }
@@ -471,24 +493,11 @@ static bool fits(const record_t *record, const json_t *object, size_t others, ch
     return json_object_size(object) == count;
 }
 
-static bool is_valid(const op_t *op, const json_t *frame, char *detail) {
-    const json_t *room = json_object_get(frame, "room");
-    span_t key = span_of(json_string_value(room), json_string_length(room));
-    if (!fits(op->record, frame, 1, detail)) {
-        return false;
-    }
-    if (room != NULL && !address_key_valid(key)) {
-        snprintf(detail, DETAIL_BYTES, "`room` is no id");
-        return false;
-    }
-    return true;
-}
-
 /* False: it is gone. Who is not known yet may say hello and nothing else. */
 static bool take_frame(visitor_t *self, json_t *frame) {
     const op_t *op = find_op(frame);
     char detail[DETAIL_BYTES];
-    bool valid = op != NULL && is_valid(op, frame, detail);
+    bool valid = op != NULL && fits(op->record, frame, 1, detail);
     if (self->guest.person == NULL && (!valid || op->run != run_hello)) {
         show_out(&self->guest, PARTING_UNKNOWN);
         return false;

@@ -30,10 +30,9 @@ static bool refuse(call_t *call, const char *field, const char *code, const char
 
 /* Where to */
 
-/* A key may be a part of the path, who asks, or that one's login session. */
-static span_t find_key(const call_t *call) {
+/* A key may be a part of the path, whose name this then is, who asks, or that one's login session. */
+static span_t find_key(const call_t *call, char name[METHOD_BYTES_MAX]) {
     const char *key = call->route->key;
-    char name[METHOD_BYTES_MAX];
     if (key[0] != '{') {
         return span_text(key);
     }
@@ -43,15 +42,16 @@ static span_t find_key(const call_t *call) {
     if (strcmp(key, "{login}") == 0) {
         return span_text(call->person != NULL ? people_session(call->person) : "");
     }
-    snprintf(name, sizeof name, "%.*s", (int)strlen(key) - 2, key + 1);
+    snprintf(name, METHOD_BYTES_MAX, "%.*s", (int)strlen(key) - 2, key + 1);
     return route_capture(call->route, &call->captures, name);
 }
 
 /* kind/key. False: refused. */
 static bool find_address(call_t *call, char address[SUBJECT_BYTES_MAX + 1]) {
-    span_t key = find_key(call);
+    char name[METHOD_BYTES_MAX] = "";
+    span_t key = find_key(call, name);
     if (key.len > 0 && !address_key_valid(key)) {
-        call_refuse(call, REFUSE_NOT_FOUND, NULL);
+        call_refuse_key(call, call->route->parts != NULL ? "id" : name);
         return false;
     }
     snprintf(address, SUBJECT_BYTES_MAX + 1, "%s/%.*s", call->route->kind->name, (int)key.len, (const char *)key.ptr);

@@ -237,7 +237,7 @@ static json_t *parameter(const char *name, const char *place, bool required, jso
 
 static json_t *key_schema(void) {
     return value_made(json_pack("{ss sI sI ss}", "type", "string", "minLength", (json_int_t)1, "maxLength",
-                                (json_int_t)KEY_BYTES_MAX, "pattern", "^[A-Za-z0-9._@+-]+$"));
+                                (json_int_t)KEY_BYTES_MAX, "pattern", OPENAPI_KEY_PATTERN));
 }
 
 /* A part in braces is the key of the actor, or a field of the request. */

@@ -41,6 +41,9 @@ static const struct shape {
 static json_t *text_schema(const field_t *field) {
     json_t *schema = value_made(json_pack("{ss sI sI}", "type", "string", "minLength", (json_int_t)field->min,
                                           "maxLength", (json_int_t)field->max));
+    if ((field->flags & IS_KEY) != 0) {
+        value_set(schema, "pattern", json_string(OPENAPI_KEY_PATTERN));
+    }
     for (size_t i = 0; i < ARRAY_LENGTH(shapes); i++) {
         if (strcmp(shapes[i].name, field->name) == 0) {
             value_set(schema, shapes[i].keyword, json_string(shapes[i].value));
@@ -116,7 +119,8 @@ json_t *openapi_reply(json_t *components, const record_t *record, const char *wi
 }
 
 static json_t *list_schema(json_t *components, const field_t *field, schema_form_t form) {
-    static const field_t text = {.name = "", .type = FIELD_TEXT, .min = 1, .max = KEY_BYTES_MAX};
+    const field_t text = {
+        .name = "", .type = FIELD_TEXT, .min = 1, .max = KEY_BYTES_MAX, .flags = field->flags & IS_KEY};
     json_t *items = field->element != NULL ? component(components, field->element, form, NULL) : text_schema(&text);
     return value_made(json_pack("{ss so sI sI}", "type", "array", "items", items, "minItems", (json_int_t)field->min,
                                 "maxItems", (json_int_t)field->max));

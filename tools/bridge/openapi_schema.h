@@ -14,6 +14,9 @@
 
 #include "schemas/schema.h"
 
+/* Of the key of an actor (schemas/address.h). */
+#define OPENAPI_KEY_PATTERN "^[A-Za-z0-9._@+-]+$"
+
 typedef enum schema_form {
     SCHEMA_OF_REQUEST,
     SCHEMA_OF_REPLY, /* without what may not be printed, as json_print_for_web has it */

@@ -136,7 +136,7 @@ void run_show_product(call_t *call) {
     char key[KEY_BYTES_MAX + 1];
     empty_t nothing;
     if (!address_key_valid(id)) {
-        call_refuse(call, REFUSE_NOT_FOUND, NULL);
+        call_refuse_key(call, "id");
         return;
     }
     snprintf(key, sizeof key, "%.*s", (int)id.len, (const char *)id.ptr);
@@ -204,32 +204,24 @@ static void make_next(call_t *call, const doran_reply_t *reply) {
     message_send(call, address, &kinds[KIND_sku].methods[METHOD_sku_create], asked, make_next);
 }
 
-/* NULL: this may be the key of a SKU that is to be made, beside those seen. Else what is wrong. */
-static const char *check_key(const json_t *seen, const json_t *key) {
-    if (!address_key_valid(span_of(json_string_value(key), json_string_length(key)))) {
-        return "It is no key";
-    }
-    return json_object_get(seen, json_string_value(key)) != NULL ? "It comes twice" : NULL;
-}
-
 /* All of them, before the first is made. False: refused. */
 static bool check_skus(call_t *call) {
     size_t i;
     json_t *sku, *seen = value_made(json_object());
-    const char *wrong = NULL;
+    bool twice = false;
     json_array_foreach(json_object_get(call->json, "skus"), i, sku) {
-        const json_t *key = json_object_get(sku, "sku");
-        wrong = check_key(seen, key);
-        if (wrong != NULL) {
+        const char *key = json_string_value(json_object_get(sku, "sku"));
+        twice = json_object_get(seen, key) != NULL;
+        if (twice) {
             char pointer[32];
             snprintf(pointer, sizeof pointer, "/skus/%zu/sku", i);
-            call_refuse_field(call, pointer, "not_a_value", wrong);
+            call_refuse_field(call, pointer, "not_a_value", "It comes twice");
             break;
         }
-        value_set(seen, json_string_value(key), json_incref(sku));
+        value_set(seen, key, json_incref(sku));
     }
     json_decref(seen);
-    return wrong == NULL;
+    return !twice;
 }
 
 void run_create_product(call_t *call) {

@@ -217,7 +217,7 @@ void run_room_events(call_t *call) {
         return;
     }
     if (!address_key_valid(room)) {
-        call_refuse(call, REFUSE_NOT_FOUND, NULL);
+        call_refuse_key(call, "id");
         return;
     }
     if (http_method(call->http) == HTTP_HEAD) {

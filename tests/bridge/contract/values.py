@@ -4,6 +4,7 @@ import copy
 import string
 import uuid
 
+KEY = "^[A-Za-z0-9._@+-]+$"
 LETTERS = string.ascii_letters + string.digits + " äß한글"
 
 
@@ -97,6 +98,8 @@ class Values:
                 yield "x" * (schema["maxLength"] + 1)
             if schema.get("minLength", 0) > 0 and "enum" not in schema:
                 yield ""
+            if schema.get("pattern") == KEY:
+                yield "a b"
         elif kind == "integer":
             yield from ("17", 1.5, None, True)
             if "maximum" in schema:

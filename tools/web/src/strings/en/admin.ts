@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+export const admin = {
+  title: 'Admin',
+};

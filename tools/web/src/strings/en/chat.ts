@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+export const chat = {
+  title: 'Chat',
+};

@@ -10,22 +10,41 @@ enum {
     EMAIL_KEY_BYTES = 2 * EMAIL_HASH_BYTES,
 };
 
-/* One @ with something before it and a dot-separated name behind it, and nothing that a mail header could trip over. */
-static bool email_plausible(span_t email) {
-    const uint8_t *at = memchr(email.ptr, '@', email.len);
-    if (at == NULL || at == email.ptr) {
-        return false;
-    }
+/* Nothing that a mail header could trip over: blanks, what is special there, control characters (of C1 as well, which
+   UTF-8 begins with 0xc2). */
+static bool is_clean(span_t email) {
     for (size_t i = 0; i < email.len; i++) {
-        uint8_t byte = email.ptr[i];
-        if (byte <= ' ' || byte == 0x7f || strchr("<>(),;:\\\"[]", byte) != NULL ||
-            (byte == '@' && email.ptr + i != at)) {
+        uint8_t byte = email.ptr[i], next = i + 1 < email.len ? email.ptr[i + 1] : 0;
+        if (byte <= ' ' || byte == 0x7f || strchr("<>(),;:\\\"[]", byte) != NULL || (byte == 0xc2 && next < 0xa0)) {
             return false;
         }
     }
+    return true;
+}
+
+/* Words with a dot between each two; how many. 0: there is an empty one, or one that begins or ends with an edge. */
+static size_t count_words(span_t text, uint8_t edge) {
+    size_t count = 1;
+    for (size_t i = 0; i <= text.len; i++) {
+        uint8_t before = i > 0 ? text.ptr[i - 1] : '.', byte = i < text.len ? text.ptr[i] : '.';
+        if ((before == '.' && (byte == '.' || byte == edge)) || (byte == '.' && before == edge)) {
+            return 0;
+        }
+        count += byte == '.' && i < text.len;
+    }
+    return count;
+}
+
+/* RFC 5321 §4.1.2, and letters beyond ASCII (RFC 6531): before the one @ words, behind it two or more, which
+   do not begin or end with a hyphen. */
+static bool email_plausible(span_t email) {
+    const uint8_t *at = memchr(email.ptr, '@', email.len);
+    if (at == NULL || !is_clean(email)) {
+        return false;
+    }
+    span_t mailbox = span_of(email.ptr, (size_t)(at - email.ptr));
     span_t domain = span_of(at + 1, (size_t)(email.ptr + email.len - (at + 1)));
-    const uint8_t *dot = memchr(domain.ptr, '.', domain.len);
-    return dot != NULL && dot != domain.ptr && domain.ptr[domain.len - 1] != '.';
+    return count_words(mailbox, '.') > 0 && memchr(domain.ptr, '@', domain.len) == NULL && count_words(domain, '-') > 1;
 }
 
 status_t email_key_normalise(turn_t *turn, span_t email, span_t *normalised) {

@@ -60,6 +60,14 @@ Test(user, what_is_no_address_for_mail_is_refused) {
         "m@[1.2.3.4]",
         "m\\u007f@example.org",
         "m\\\\@example.org",
+        "m\\u0085@example.org",
+        ".mina@example.org",
+        "mina.@example.org",
+        "mi..na@example.org",
+        "mina@exam..ple.org",
+        "mina@-example.org",
+        "mina@example-.org",
+        "mina@example.-org",
     };
     char body[256];
     for (size_t i = 0; i < ARRAY_LENGTH(emails); i++) {

@@ -63,7 +63,7 @@ json_t *body_parse_query(span_t query, char *error, size_t error_bytes) {
 json_t *body_of_word(const field_t *field, const char *word) {
     char *end = NULL;
     errno = 0;
-    if (field->type == FIELD_U64 && isdigit((unsigned char)word[0])) {
+    if (field->type == FIELD_U64 && isdigit((unsigned char)word[0]) && (word[0] != '0' || word[1] == 0)) {
         long long number = strtoll(word, &end, 10);
         if (*end == 0 && errno == 0) {
             return json_integer(number);

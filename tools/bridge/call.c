@@ -37,6 +37,19 @@ void call_add_header(call_t *self, const char *name, const char *value) {
     http_add_header(self->http, name, value);
 }
 
+/* "17" becomes "17-gzip". */
+static void print_packed(const char *tag, char packed[CALL_TAG_BYTES]) {
+    snprintf(packed, CALL_TAG_BYTES, "%.*s" CALL_PACKED "\"", (int)strlen(tag) - 1, tag);
+}
+
+static void add_tag(call_t *self, bool is_packed) {
+    char packed[CALL_TAG_BYTES];
+    if (self->tag[0] != 0) {
+        print_packed(self->tag, packed);
+        call_add_header(self, "ETag", is_packed ? packed : self->tag);
+    }
+}
+
 void call_answer(call_t *self, int status, const char *media, span_t body) {
     edge_add_headers(self);
     if (status >= HTTP_ERRORS || self->person != NULL ||
@@ -50,9 +63,10 @@ void call_answer(call_t *self, int status, const char *media, span_t body) {
     if (status != HTTP_UNCHANGED && (media == NULL || strncmp(media, "text/html", strlen("text/html")) != 0)) {
         call_add_header(self, "Content-Security-Policy", CALL_POLICY);
     }
-    body = edge_compress(self, status, body);
-    edge_end(self, status, body.len);
-    http_reply(self->http, status, body);
+    span_t sent = edge_compress(self, status, body);
+    add_tag(self, sent.ptr != body.ptr);
+    edge_end(self, status, sent.len);
+    http_reply(self->http, status, sent);
     end(self);
 }
 
@@ -175,10 +189,13 @@ static void add_location(call_t *self) {
 }
 
 bool call_add_tag(call_t *self, const char *tag) {
-    call_add_header(self, "ETag", tag);
+    char packed[CALL_TAG_BYTES];
     const char *known = http_header(self->http, "If-None-Match");
     bool reads = http_method(self->http) == HTTP_GET || http_method(self->http) == HTTP_HEAD;
-    return !(reads && known != NULL && (strcmp(known, "*") == 0 || strstr(known, tag) != NULL));
+    print_packed(tag, packed);
+    bool has_packed = reads && known != NULL && strstr(known, packed) != NULL;
+    snprintf(self->tag, sizeof self->tag, "%s", has_packed ? packed : tag);
+    return !has_packed && !(reads && known != NULL && (strcmp(known, "*") == 0 || strstr(known, tag) != NULL));
 }
 
 /* False: the asker has this version already. */

@@ -24,7 +24,7 @@ typedef enum refusal {
     REFUSAL_COUNT
 } refusal_t;
 
-enum { REQUEST_ID_BYTES = 65 };
+enum { REQUEST_ID_BYTES = 65, CALL_TAG_BYTES = 64 };
 
 /* Content-Security-Policy of what is no page. */
 #define CALL_POLICY "default-src 'none'; frame-ancestors 'none'"
@@ -37,13 +37,14 @@ struct call {
     struct person *person; /* who asks, held; NULL: nobody */
     const route_t *route;  /* NULL: none was found */
     captures_t captures;
-    json_t *json;      /* the body, or where there is none, the parameters of the query, as texts */
-    bool conditional;  /* If-Match was given, and with it ... */
-    uint64_t version;  /* ... this version; 0: any */
-    char *key;         /* of Idempotency-Key, which goes with all messages; NULL: none. Freed with the call */
-    uint32_t wait_ms;  /* Prefer: how long to wait for a first request of this key that still runs */
-    call_done_fn done; /* of the message under way */
-    call_done_fn each; /* of the query under way */
+    char tag[CALL_TAG_BYTES]; /* of the answer to come; "": none */
+    json_t *json;             /* the body, or where there is none, the parameters of the query, as texts */
+    bool conditional;         /* If-Match was given, and with it ... */
+    uint64_t version;         /* ... this version; 0: any */
+    char *key;                /* of Idempotency-Key, which goes with all messages; NULL: none. Freed with the call */
+    uint32_t wait_ms;         /* Prefer: how long to wait for a first request of this key that still runs */
+    call_done_fn done;        /* of the message under way */
+    call_done_fn each;        /* of the query under way */
     struct again *again;
     void *own;                   /* of a route's function, freed with the call ... */
     void (*own_free)(void *own); /* ... by this; NULL: free */
@@ -65,7 +66,10 @@ void call_send_query(call_t *self, const char *kind, const char *method, span_t 
 
 /* A header of the answer to come. */
 void call_add_header(call_t *self, const char *name, const char *value);
-/* The header ETag. False: the asker has what it stands for already, and is to be told 304. */
+/* What a packed answer's tag has behind what the plain one's has: it is strong, and of other bytes (RFC 9110 §8.8.3).
+ */
+#define CALL_PACKED "-gzip"
+/* The header ETag. False: the asker has what it stands for already, packed or not, and is to be told 304. */
 bool call_add_tag(call_t *self, const char *tag);
 /* A body of this media type; absent: none. */
 void call_answer(call_t *self, int status, const char *media, span_t body);

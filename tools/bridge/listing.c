@@ -43,6 +43,14 @@ bool listing_take_cursor(call_t *call) {
     if (word == NULL) {
         return true;
     }
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        if (json_object_get(call->json, places[i]) != NULL) {
+            char pointer[32];
+            snprintf(pointer, sizeof pointer, "/%s", places[i]);
+            call_refuse_field(call, pointer, "unknown", "A cursor says where its page begins");
+            return false;
+        }
+    }
     char *name = name_list(call);
     json_t *fields = cursor_read(span_text(name), json_string_value(word));
     free(name);
@@ -52,7 +60,6 @@ bool listing_take_cursor(call_t *call) {
     }
     for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
         json_t *value = json_object_get(fields, places[i]);
-        json_object_del(call->json, places[i]);
         CHECK(value == NULL || json_object_set(call->json, places[i], value) == 0, "out of memory");
     }
     json_object_del(call->json, "cursor");
@@ -76,6 +83,17 @@ bool listing_take_place(call_t *call, const field_t *field, span_t *place) {
 
 /* What comes next */
 
+/* Does a parameter of the query say where its page begins? */
+static bool is_place(span_t parameter) {
+    const uint8_t *end = memchr(parameter.ptr, '=', parameter.len);
+    span_t name = span_of(parameter.ptr, end != NULL ? (size_t)(end - parameter.ptr) : parameter.len);
+    bool found = span_equal(name, span_text("cursor"));
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        found = found || span_equal(name, span_text(places[i]));
+    }
+    return found;
+}
+
 /* Link (RFC 8288): the same query with another cursor. */
 static void add_link(call_t *call, const char *cursor) {
     span_t path = http_path(call->http), rest = http_query(call->http);
@@ -85,7 +103,7 @@ static void add_link(call_t *call, const char *cursor) {
     while (rest.len > 0) {
         const uint8_t *end = memchr(rest.ptr, '&', rest.len);
         size_t len = end != NULL ? (size_t)(end - rest.ptr) : rest.len;
-        if (len > 0 && (len < strlen("cursor=") || memcmp(rest.ptr, "cursor=", strlen("cursor=")) != 0)) {
+        if (len > 0 && !is_place(span_of(rest.ptr, len))) {
             evbuffer_add_printf(link, "%.*s&", (int)len, (const char *)rest.ptr);
         }
         rest = span_of(rest.ptr + len + (end != NULL), rest.len - len - (end != NULL));

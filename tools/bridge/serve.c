@@ -109,11 +109,20 @@ static bool require_person(call_t *call, const char *why) {
     return false;
 }
 
-/* If-Match: one strong tag, "17". */
+/* Does a header come more than once? */
+static bool is_repeated(const call_t *call, const char *name) {
+    return http_header(call->http, name) != http_last_header(call->http, name);
+}
+
+/* If-Match: one strong tag, "17", or as it was with a packed answer, "17-gzip". No version is past INT64_MAX. */
 static bool take_condition(call_t *call) {
     const char *tag = route_changes(call->route) ? http_header(call->http, "If-Match") : NULL;
     if (tag == NULL && (call->route->flags & CONDITIONAL) != 0) {
         call_refuse(call, REFUSE_PRECONDITION_REQUIRED, NULL);
+        return false;
+    }
+    if (tag != NULL && (strchr(tag, ',') != NULL || is_repeated(call, "If-Match"))) {
+        call_refuse(call, REFUSE_MALFORMED, "If-Match is one tag here, or *");
         return false;
     }
     call->conditional = tag != NULL;
@@ -122,7 +131,8 @@ static bool take_condition(call_t *call) {
     }
     char *end;
     call->version = tag[0] == '"' && tag[1] >= '1' && tag[1] <= '9' ? strtoull(tag + 1, &end, 10) : 0;
-    if (call->version == 0 || strcmp(end, "\"") != 0) {
+    if (call->version == 0 || call->version > INT64_MAX ||
+        (strcmp(end, "\"") != 0 && strcmp(end, CALL_PACKED "\"") != 0)) {
         call_refuse(call, REFUSE_PRECONDITION_FAILED, "No version has such a tag");
         return false;
     }
@@ -159,6 +169,10 @@ static bool take_key(call_t *call) {
     }
     if ((flags & KEY_REFUSED) != 0) {
         call_refuse(call, REFUSE_INVALID, "No Idempotency-Key is taken here");
+        return false;
+    }
+    if (is_repeated(call, "Idempotency-Key")) {
+        call_refuse(call, REFUSE_MALFORMED, "There are two Idempotency-Keys");
         return false;
     }
     if (!idempotency_key_read(header, key)) {

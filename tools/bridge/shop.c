@@ -111,7 +111,7 @@ void run_list_products(call_t *call) {
     }
 }
 
-/* What all SKUs have been through: it changes when one of them does, or one comes. */
+/* Its tag is how many SKUs it has, since of a product nothing else changes yet. */
 static void answer_product(call_t *call, const rows_t *rows, size_t complete) {
     span_t id = route_capture(call->route, &call->captures, "id");
     char key[KEY_BYTES_MAX + 1], tag[32];
@@ -180,7 +180,7 @@ static void answer_made(call_t *call) {
     }
     char *text = value_print(product);
     call_add_header(call, "Location", place);
-    call_add_header(call, "ETag", tag);
+    (void)call_add_tag(call, tag);
     call_answer(call, 201, "application/json", span_text(text));
     free(text);
 }

@@ -40,7 +40,7 @@ enum {
     URL_BYTES = HOST_BYTES + 32,
     ERROR_BYTES = 1024,
     FILES_KEPT = 100, /* descriptors */
-    PRIORITIES = 2,   /* of events: those of the network, and what is to be done once they are */
+    PRIORITIES = 2,   /* of events: pump.h */
     DRAIN_S = 5,
     DRAIN_LOOK_MS = 10,
 };

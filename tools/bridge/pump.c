@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { TICK_MS = 100 };
+enum { TICK_MS = 100, ANSWERS = 0, ALL_ELSE = 1 }; /* priorities */
 
 struct pump {
     doran_t *server;
@@ -32,9 +32,9 @@ pump_t *pump_new(bridge_t *bridge) {
     CHECK(self != NULL, "out of memory");
     struct timeval every = {.tv_usec = TICK_MS * 1000};
     self->server = bridge->server;
-    self->readable = add(bridge->base, doran_fd(self->server), EV_READ, 0, NULL, self);
-    self->later = add(bridge->base, -1, 0, 1, NULL, self);
-    self->tick = add(bridge->base, -1, 0, 0, &every, self);
+    self->readable = add(bridge->base, doran_fd(self->server), EV_READ, ANSWERS, NULL, self);
+    self->later = add(bridge->base, -1, 0, ALL_ELSE, NULL, self);
+    self->tick = add(bridge->base, -1, 0, ANSWERS, &every, self);
     bridge->pump = self;
     return self;
 }

@@ -17,7 +17,7 @@ typedef struct stream_calls {
     void (*arrived)(void *context, struct evbuffer *bytes);
     /* The kernel has taken all that was written. */
     void (*drained)(void *context);
-    /* The peer is gone. stream_end is still to be called. */
+    /* The peer is gone, or has ended its side. stream_end is still to be called. */
     void (*gone)(void *context);
 } stream_calls_t;
 
@@ -32,7 +32,7 @@ void stream_end(stream_t **self_p);
 void stream_write(stream_t *self, span_t bytes);
 /* Bytes written that the kernel has not taken yet. */
 size_t stream_waiting(const stream_t *self);
-/* While paused nothing arrives, and the peer is slowed down. */
+/* While paused nothing arrives, and the peer is slowed down; that it has gone is seen only when it is written to. */
 void stream_pause(stream_t *self, bool paused);
 
 #endif

@@ -94,10 +94,6 @@ static status_t make_account(place_t *self) {
     return status == STATUS_OK ? status : files_fail(self->error, sizeof self->error, "%s", status_text(status));
 }
 
-static bool is_there(place_t *self) {
-    return ask(self, METHOD_user_get, span_of("\x80", 1)) != STATUS_NOT_FOUND;
-}
-
 static status_t name_account(place_t *self, const char *dir) {
     uint8_t secret[FOLDER_SECRET_BYTES], hash[16];
     status_t status = files_path(self->path, self->error, sizeof self->error, "%s/secrets/admin.json", dir);
@@ -112,22 +108,33 @@ static status_t name_account(place_t *self, const char *dir) {
     return status;
 }
 
+static status_t provide(place_t *self) {
+    status_t status = ask(self, METHOD_user_get, span_of("\x80", 1));
+    if (status == STATUS_OK) {
+        return status;
+    }
+    if (status != STATUS_NOT_FOUND) {
+        return files_fail(self->error, sizeof self->error, "nobody can tell whether there is one: %s",
+                          status_text(status));
+    }
+    status = access(self->path, F_OK) == 0 ? read_file(self) : make_file(self);
+    if (status == STATUS_OK) {
+        status = make_account(self);
+    }
+    if (status == STATUS_OK) {
+        log_line(LOG_LEVEL_INFO, "the first admin is there; %s says how to log in", self->path);
+    }
+    return status;
+}
+
 void first_admin_provide(router_t *router, const char *dir) {
     place_t self = {.router = router};
     status_t status = name_account(&self, dir);
-    if (status == STATUS_OK && is_there(&self)) {
-        return;
-    }
     if (status == STATUS_OK) {
-        status = access(self.path, F_OK) == 0 ? read_file(&self) : make_file(&self);
+        status = provide(&self);
     }
-    if (status == STATUS_OK) {
-        status = make_account(&self);
-    }
-    if (status == STATUS_OK) {
-        log_line(LOG_LEVEL_INFO, "the first admin is there; %s says how to log in", self.path);
-    } else {
-        log_line(LOG_LEVEL_ERROR, "there is no first admin: %s", self.error);
+    if (status != STATUS_OK) {
+        log_line(LOG_LEVEL_ERROR, "there is no first admin, or none can be seen: %s", self.error);
     }
     sodium_memzero(&self, sizeof self);
 }

@@ -16,8 +16,8 @@
 
 #include "broker/router.h"
 
-/* On return the account is there and can log in. If it cannot be made, the log says why, and the next start tries
-   again: that is no reason not to serve. */
+/* On return the account is there and can log in. If it cannot be made, or nobody can tell whether it is there, the log
+   says why, and the next start tries again: that is no reason not to serve. */
 void first_admin_provide(router_t *router, const char *dir);
 
 #endif

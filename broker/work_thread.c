@@ -143,7 +143,9 @@ void work_thread_run(struct _zsock_t *control, void *work_thread) {
     zmq_pollitem_t items[] = {{.socket = self.receiver, .events = ZMQ_POLLIN},
                               {.socket = zsock_resolve(control), .events = ZMQ_POLLIN}};
     long wait_ms = -1;
-    while (zmq_poll(items, 2, wait_ms) >= 0 || errno == EINTR) {
+    for (;;) {
+        int ready = zmq_poll(items, 2, wait_ms);
+        CHECK(ready >= 0 || zmq_errno() == EINTR, "%s", zmq_strerror(zmq_errno()));
         if ((items[1].revents & ZMQ_POLLIN) != 0) {
             break;
         }

@@ -16,7 +16,16 @@ test_packages=(
     clang llvm libclang-rt-14-dev
     clang-format-14 clang-tidy-14 cppcheck shellcheck
     nginx-light strace jq curl openssl python3 python3-jsonschema python3-websockets
+    chromium fonts-nanum
 )
+
+# install_node LOG: for the web app. Whoever has these from elsewhere keeps them: Debian's do not fit beside them.
+install_node() {
+    local packages=()
+    command -v node >/dev/null || packages+=(nodejs)
+    command -v npm >/dev/null || packages+=(npm)
+    install_packages "$1" "${packages[@]}"
+}
 
 # The packages among the arguments that are not installed, one a line.
 missing_packages() {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Building and finding the programs; sourced by tools/up, tools/down, tools/test and the end-to-end tests.
+# Building and finding the programs and the web app; sourced by tools/up, tools/down, tools/test and the end-to-end tests.
 #
 # DIR/run/dorand.json is there from the moment the server is ready until it has stopped cleanly, and so is bridge.json for
 # the bridge. After a crash it stays, with the number of a process that is gone or, by then, another program: so it is
@@ -27,6 +27,36 @@ build() {
         echo "the $preset build failed; the whole output is in $log" >&2
         return 1
     fi
+}
+
+# install_modules FOLDER: the Node packages of its lock file, unless they are there. What npm has kept needs no network.
+# Not `npm ci`: a lock file that was made where packages for other systems could not be had is not whole to it.
+install_modules() {
+    local installed=$1/node_modules/.installed
+    cmp -s "$1/package-lock.json" "$installed" && return
+    (cd "$1" && timeout --kill-after=5 300 npm install --no-save --prefer-offline --fetch-retries=1 \
+        --fetch-retry-mintimeout=1000) &&
+        cp "$1/package-lock.json" "$installed"
+}
+
+# What the web app is made of: its sources, and what the bridge answers.
+web_sources() {
+    { find "$root/tools/web" -name node_modules -prune -o -type f -print0 | sort -z | xargs -0 sha256sum &&
+        "$root/build/release/bin/doran-bridge" --openapi; } | sha256sum
+}
+
+# build_web LOG: the web app into build/web, from the release build, if anything has changed. With output as of build.
+build_web() {
+    local log=$1 made_of=$root/build/web.made-of
+    [[ -f $root/build/web/index.html && $(cat "$made_of" 2>/dev/null) == "$(web_sources)" ]] && return
+    echo "building the web app"
+    mkdir -p "$(dirname "$log")"
+    if ! { install_modules "$root/tools/web" && (umask 022 && cd "$root/tools/web" && npm run build); } >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        echo "the web app could not be built; the whole output is in $log" >&2
+        return 1
+    fi
+    web_sources >"$made_of"
 }
 
 # is_alive PID: one of ours that has not ended and is not about to: one that was killed dies for some milliseconds. One

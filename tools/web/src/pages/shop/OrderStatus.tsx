@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+import { t } from '../../strings';
+import type { Order } from './api';
+import { Countdown } from './Countdown';
+import { LinkButton } from './LinkButton';
+import { OrderBadge } from './OrderBadge';
+import { Reasons } from './Reasons';
+
+const isLost = (order: Order) => order.state === 'REJECTED' || order.state === 'EXPIRED' || order.state === 'CANCELLED';
+
+/** How an order stands, told to screen readers when it changes. */
+export function OrderStatus({ order }: { order: Order }) {
+  const { state, expires_at, reasons } = order;
+  return (
+    <>
+      <div class="order-status" role="status">
+        <OrderBadge state={state} />
+        <p>{t().shop.about[state]}</p>
+        {state === 'PENDING' && <span class="order-pending" aria-hidden="true" />}
+        {reasons && <Reasons reasons={reasons} />}
+      </div>
+      {state === 'RESERVED' && expires_at && <Countdown until={expires_at} />}
+      {isLost(order) && (
+        <p>
+          <LinkButton href="/shop">{t().shop.toProducts}</LinkButton>
+        </p>
+      )}
+    </>
+  );
+}

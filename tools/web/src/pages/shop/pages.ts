@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// A list that is read page by page, as somebody asks for more.
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { Problem } from '../../api/problem';
+
+export interface Page<Item> {
+  items: Item[];
+  next?: string | undefined;
+}
+
+export interface Pages<Item> {
+  items: Item[];
+  loading: boolean;
+  problem?: Problem;
+  more: boolean;
+  load(): void;
+  /** From the first page again. */
+  restart(): void;
+}
+
+interface Read<Item> {
+  items: Item[];
+  next?: string | undefined;
+  loading: boolean;
+  problem?: Problem;
+}
+
+/** read: the page at a cursor, or the first. Another `about` is another list. */
+export function usePages<Item>(read: (cursor?: string) => Promise<Page<Item>>, about = ''): Pages<Item> {
+  const [state, setState] = useState<Read<Item>>({ items: [], loading: true });
+  const walk = useRef(0);
+
+  const turn = useCallback(
+    (before: Item[], cursor?: string) => {
+      const mine = ++walk.current;
+      setState({ items: before, next: cursor, loading: true });
+      read(cursor).then(
+        (page) => mine === walk.current && setState({ items: [...before, ...page.items], next: page.next, loading: false }),
+        (error) =>
+          mine === walk.current && setState({ items: before, next: cursor, loading: false, problem: Problem.of(error) }),
+      );
+    },
+    [about],
+  );
+  const restart = useCallback(() => turn([]), [turn]);
+  useEffect(() => {
+    restart();
+    return () => {
+      walk.current++;
+    };
+  }, [restart]);
+
+  const load = () => turn(state.items, state.next);
+  return { ...state, more: state.next !== undefined, load, restart };
+}

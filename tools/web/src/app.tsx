@@ -72,6 +72,18 @@ function NotFound() {
   );
 }
 
+function NotForYou() {
+  return (
+    <Page title={t().common.appName}>
+      <Empty icon="lock" title={t().admin.forbiddenTitle} hint={t().admin.forbiddenText}>
+        <Link href="/" class="button button-plain">
+          {t().common.home}
+        </Link>
+      </Empty>
+    </Page>
+  );
+}
+
 /** A page that fails takes nothing else along. */
 function Boundary({ children }: { children: ComponentChildren }) {
   const [error, reset] = useErrorBoundary((thrown) => console.error(thrown));
@@ -94,7 +106,7 @@ function Pages() {
     <Switch>
       {routes.map(({ path, page: Shown, admin: forAdmins }) => (
         <Route key={path} path={path}>
-          {(parameters) => (forAdmins && !isAdmin.value ? <NotFound /> : <Shown {...parameters} />)}
+          {(parameters) => (forAdmins && !isAdmin.value ? <NotForYou /> : <Shown {...parameters} />)}
         </Route>
       ))}
       {['/', '/login', '/signup'].map((path) => (

@@ -6,7 +6,7 @@ import type { IconName } from '../components/Icon';
 export interface Route {
   path: string;
   page: ComponentType<any>;
-  /** Of ADMINs; others are told that there is nothing. */
+  /** Of ADMINs; others are told that it is not for them. */
   admin?: boolean;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ls: the actors of a kind, all or those with a value in an indexed field. Every shard knows its own, in order; each
- * page asks all of them behind the last key that is done with (rows.h).
+ * page asks all of them behind the last key that is done with (rows.h). Where a field has its rows in the order of a
+ * time, a place in the list is VALUE:KEY, of which the value is the row's own affair; a key has no colon.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -93,6 +94,19 @@ static char *state_text(const char *kind, const row_t *row) {
                : body_to_json(span_of(row->state, row->state_bytes), known != NULL ? known->state : NULL);
 }
 
+/* ,"place":"VALUE:KEY", which is for --after, where the rows have values. */
+static void print_place(const rows_place_t *place) {
+    if (place->value[0] == 0) {
+        return;
+    }
+    json_t *value = json_sprintf("%s:%s", place->value, place->key);
+    char *text = value != NULL ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+    CHECK(text != NULL, "out of memory");
+    printf(",\"place\":%s", text);
+    free(text);
+    json_decref(value);
+}
+
 static void print_row(const void *list, size_t index) {
     const listing_t *self = list;
     const row_t *row = &self->page.items[index];
@@ -101,6 +115,7 @@ static void print_row(const void *list, size_t index) {
     if (self->arguments->json) {
         printf("{\"address\":\"%s/%s\",\"version\":%" PRIu64 ",\"bytes\":%" PRIu64, kind, row->place.key, row->version,
                row->bytes);
+        print_place(&row->place);
         printf(state != NULL ? ",\"state\":%s}\n" : "}\n", state);
     } else {
         printf("%9" PRIu64 "  %7" PRIu64 "  %s/%s\n", row->version, row->bytes, kind, row->place.key);
@@ -130,17 +145,24 @@ static bool read_where(listing_t *self, const char *where) {
     return true;
 }
 
+/* KEY or VALUE:KEY. */
+static bool read_after(listing_t *self, const char *after) {
+    const char *colon = strrchr(after, ':'), *key = colon != NULL ? colon + 1 : after;
+    size_t value_bytes = colon != NULL ? (size_t)(colon - after) : 0;
+    if (strlen(key) > KEY_BYTES_MAX || value_bytes > INDEX_VALUE_BYTES_MAX) {
+        output_problem("--after is longer than a place in a list can be");
+        return false;
+    }
+    snprintf(self->after.value, sizeof self->after.value, "%.*s", (int)value_bytes, after);
+    snprintf(self->after.key, sizeof self->after.key, "%s", key);
+    return true;
+}
+
 int command_ls(const arguments_t *arguments) {
-    const char *after = arguments->after != NULL ? arguments->after : "";
     listing_t self = {.arguments = arguments};
-    if (strlen(after) > KEY_BYTES_MAX) {
-        output_problem("--after is longer than a key can be, %d bytes", KEY_BYTES_MAX);
+    if (!read_after(&self, arguments->after != NULL ? arguments->after : "") || !read_where(&self, arguments->where)) {
         return WRONG_USAGE;
     }
-    if (!read_where(&self, arguments->where)) {
-        return WRONG_USAGE;
-    }
-    snprintf(self.after.key, sizeof self.after.key, "%s", after);
     self.server = connect_server(arguments);
     if (self.server == NULL) {
         return NOT_REACHED;

@@ -121,12 +121,12 @@ function Pages() {
   );
 }
 
-/** Whoever goes to another part hears so: the focus goes to its beginning. */
+/** Whoever comes to another page begins there, also with the keyboard; on the same page the focus stays. */
 function useFocusOnMove(place: string) {
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   useEffect(() => {
-    if (!first.current) main.current?.focus();
+    if (!first.current && !main.current?.contains(document.activeElement)) main.current?.focus();
     first.current = false;
   }, [place]);
   return main;

@@ -36,6 +36,16 @@ const isWayIn = (request: Request): boolean => /^\/api\/v1\/auth\/(login|refresh
 
 const takesKey = (request: Request): boolean => !isSafe(request) && !/\/api\/v1\/auth\//.test(request.url);
 
+/** When the session is over, that of the next one. */
+async function tokenInTime(): Promise<string | undefined> {
+  let token = await accessToken();
+  while (token === undefined && isOver.value) {
+    await untilDecided();
+    token = await accessToken();
+  }
+  return token;
+}
+
 /** undefined: nobody answered. */
 async function tryOnce(request: Request, token: string | undefined): Promise<Response | undefined> {
   const tried = request.clone();
@@ -61,8 +71,7 @@ function pauseAfter(request: Request, response: Response | undefined, tries: num
 async function send(request: Request): Promise<Response> {
   if (takesKey(request) && !request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', newId());
   for (let tries = 1; ; tries++) {
-    if (isOver.value && !isWayIn(request)) await untilDecided();
-    const token = isWayIn(request) ? undefined : await accessToken();
+    const token = isWayIn(request) ? undefined : await tokenInTime();
     const response = await tryOnce(request, token);
     if (response?.status === 401 && token !== undefined && tries < TRIES) {
       if (session.value?.tokens?.access === token) await refresh(token);

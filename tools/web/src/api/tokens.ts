@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** The access token, and a new one when it is old: one refresh at a time over all tabs. */
-import { adopt, begin, end, readSession, session, type LoggedIn } from '../state/session';
+import { adopt, begin, end, isOver, readSession, session, type LoggedIn } from '../state/session';
 import { Problem, retryAfterS } from './problem';
 
 const EXPIRES_SOON_MS = 10_000;
@@ -49,13 +49,10 @@ export async function accessToken(): Promise<string | undefined> {
 /** When the session is not over any more, by logging in again, or is none. */
 export function untilDecided(): Promise<void> {
   return new Promise((resolve) => {
-    let stop: (() => void) | undefined;
-    let done = false;
-    stop = session.subscribe((now) => {
-      if (done || (now !== undefined && now.tokens === undefined)) return;
-      done = true;
-      queueMicrotask(() => stop?.());
+    const stop = isOver.subscribe((over) => {
+      if (over) return;
       resolve();
+      queueMicrotask(() => stop());
     });
   });
 }

@@ -13,7 +13,7 @@ export function problemText(problem: Problem): string {
 /** What went wrong, told at once to screen readers; `again`: what to do about it. */
 export function ErrorNote({ problem, text, again }: { problem: Problem | undefined; text?: string | undefined; again?: () => void }) {
   return (
-    <div role="alert">
+    <div class="alert" role="alert">
       {problem && (
         <div class="note note-danger">
           <Icon name="alert" size={20} />

@@ -33,4 +33,6 @@ effect(() => {
 effect(() => {
   const shown = theme.value === 'system' ? (systemIsDark.value ? 'dark' : 'light') : theme.value;
   document.documentElement.dataset.theme = shown;
+  const paper = getComputedStyle(document.documentElement).getPropertyValue('--paper');
+  document.querySelector('meta[name="theme-color"]')?.setAttribute('content', paper);
 });

@@ -6,7 +6,7 @@ import { Button, IconButton } from '../../components/Button';
 import { ErrorNote } from '../../components/ErrorNote';
 import { Field, fieldError } from '../../components/Field';
 import { useAction } from '../../components/hooks';
-import { begin } from '../../state/session';
+import { begin, lastEmail } from '../../state/session';
 import { t } from '../../strings';
 import { deviceName } from './device';
 
@@ -16,9 +16,10 @@ interface PasswordProperties {
   autocomplete: 'current-password' | 'new-password';
   hint?: string;
   error?: string | undefined;
+  autofocus?: boolean;
 }
 
-export function PasswordField({ value, onInput, autocomplete, hint, error }: PasswordProperties) {
+export function PasswordField({ value, onInput, autocomplete, hint, error, autofocus = false }: PasswordProperties) {
   const [shown, setShown] = useState(false);
   return (
     <Field
@@ -28,6 +29,7 @@ export function PasswordField({ value, onInput, autocomplete, hint, error }: Pas
       autocomplete={autocomplete}
       required
       maxLength={128}
+      autofocus={autofocus}
       value={value}
       hint={hint}
       error={error}
@@ -45,13 +47,14 @@ export function PasswordField({ value, onInput, autocomplete, hint, error }: Pas
 
 function refusedBecause(problem: Problem | undefined): string | undefined {
   if (problem?.status === 401) return t().auth.wrong;
+  if (problem?.status === 403) return t().auth.notActive;
   if (problem?.status === 429) return t().auth.tooOften(problem.retryAfterS);
   return undefined;
 }
 
 /** Begins a session. `email` given: of that person only. */
 export function LogInForm({ email: given }: { email?: string | undefined }) {
-  const [email, setEmail] = useState(given ?? '');
+  const [email, setEmail] = useState(given ?? lastEmail);
   const [password, setPassword] = useState('');
   const logIn = useAction(async () => {
     begin(await answer(api.POST('/api/v1/auth/login', { body: { email, password, device: deviceName() } })));
@@ -75,7 +78,13 @@ export function LogInForm({ email: given }: { email?: string | undefined }) {
         error={fieldError(logIn.problem, 'email')}
         onInput={(event) => setEmail(event.currentTarget.value)}
       />
-      <PasswordField value={password} onInput={setPassword} autocomplete="current-password" error={fieldError(logIn.problem, 'password')} />
+      <PasswordField
+        value={password}
+        onInput={setPassword}
+        autocomplete="current-password"
+        autofocus={given !== undefined}
+        error={fieldError(logIn.problem, 'password')}
+      />
       <ErrorNote problem={logIn.problem} text={refusedBecause(logIn.problem)} />
       <Button kind="primary" type="submit" busy={logIn.busy}>
         {t().auth.logIn}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { useLocation } from 'wouter-preact';
 import { answer, api } from '../../api/client';
 import { Avatar } from '../../components/Avatar';
 import { Badge } from '../../components/Badge';
@@ -71,13 +72,18 @@ function Devices() {
 }
 
 function Leave() {
+  const [, go] = useLocation();
+  const leave = (): void => {
+    forget();
+    go('/login');
+  };
   const logOut = useAction(async () => {
     await answer(api.POST('/api/v1/auth/logout'));
-    forget();
+    leave();
   });
   const everywhere = useAction(async () => {
     await answer(api.POST('/api/v1/auth/logout-all'));
-    forget();
+    leave();
   });
   return (
     <div class="leave">

@@ -15,6 +15,7 @@ export const auth = {
   showPassword: 'Show password',
   hidePassword: 'Hide password',
   wrong: 'E-mail or password is wrong.',
+  notActive: 'This account is not active. Ask an administrator about it.',
   tooOften: (seconds: number) =>
     seconds === 1 ? 'That was too often. Try again in a second.' : `That was too often. Try again in ${seconds} seconds.`,
   taken: 'There is an account with this e-mail already.',

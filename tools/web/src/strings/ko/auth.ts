@@ -17,6 +17,7 @@ export const auth: typeof table = {
   showPassword: '비밀번호 보기',
   hidePassword: '비밀번호 숨기기',
   wrong: '이메일이나 비밀번호가 맞지 않아요.',
+  notActive: '사용이 중지된 계정이에요. 관리자에게 문의해 주세요.',
   tooOften: (seconds) => `너무 자주 시도했어요. ${seconds}초 뒤에 다시 시도해 주세요.`,
   taken: '이미 가입된 이메일이에요.',
   overTitle: '다시 로그인해 주세요',

@@ -5,7 +5,7 @@
  *
  * What changes a room appends an entry to its log (room_log.h) and publishes it in the same turn, so that state, log
  * and events never differ. Joining and leaving are told to the user's inbox; posts are not: they cost the same in every
- * room.
+ * room. How far members have read stands with their membership, and changes nothing but that.
  */
 #include "actors/kind.h"
 #include "actors/room_log.h"
@@ -17,6 +17,7 @@
 enum {
     PAGE_DEFAULT = 20,
     RECORD_BYTES_MAX = 1024, /* a room_view or position, encoded */
+    ENTRY_BYTES_MAX = ROOM_TEXT_BYTES_MAX + RECORD_BYTES_MAX,
 };
 
 /* Who calls. */
@@ -56,21 +57,26 @@ static status_t require_user(turn_t *turn, span_t named, const char *field, span
     return status;
 }
 
-/* OK: the caller is a member, or the system. */
-static status_t require_member(turn_t *turn) {
-    room_membership_t membership;
-    if (is_system(turn)) {
-        return STATUS_OK;
-    }
-    span_t user;
-    status_t status = require_user(turn, (span_t){0}, "user", &user);
-    if (status == STATUS_OK) {
-        status = room_members_get(turn, user, &membership);
-    }
-    if (status == STATUS_OK && membership.seq == 0) {
+/* That user, and how they are in the room, if they are: seq 0 says not. */
+static status_t find_user(turn_t *turn, span_t named, span_t *user, room_membership_t *membership) {
+    status_t status = require_user(turn, named, "user", user);
+    return status == STATUS_OK ? room_members_get(turn, *user, membership) : status;
+}
+
+/* The same of who must be in it. */
+static status_t find_member(turn_t *turn, span_t named, span_t *user, room_membership_t *membership) {
+    status_t status = find_user(turn, named, user, membership);
+    if (status == STATUS_OK && membership->seq == 0) {
         status = turn_fail(turn, STATUS_FORBIDDEN, "Only for members of the room");
     }
     return status;
+}
+
+/* OK: the caller is a member, or the system. */
+static status_t require_member(turn_t *turn) {
+    room_membership_t membership;
+    span_t user;
+    return is_system(turn) ? STATUS_OK : find_member(turn, (span_t){0}, &user, &membership);
 }
 
 static status_t require_reader(turn_t *turn, const room_t *room) {
@@ -126,8 +132,8 @@ static status_t reply_view(turn_t *turn, const room_t *room) {
     return turn_reply(turn, &view);
 }
 
-static span_t pack_record(turn_t *turn, const record_t *record, const void *in) {
-    pack_t pack = pack_into(turn_alloc(turn, RECORD_BYTES_MAX), RECORD_BYTES_MAX);
+static span_t pack_record(turn_t *turn, const record_t *record, const void *in, size_t bytes_max) {
+    pack_t pack = pack_into(turn_alloc(turn, bytes_max), bytes_max);
     record_encode(record, in, &pack);
     CHECK(pack_ok(&pack), "%s", record->name);
     return pack_bytes(&pack);
@@ -167,6 +173,7 @@ static status_t add_member(turn_t *turn, room_t *room, room_entry_type_t type, s
     FIELD_SET(room_membership, membership, role, owns ? room_role_owner : room_role_member);
     FIELD_SET(room_membership, membership, joined_at, turn_now(turn));
     FIELD_SET(room_membership, membership, seq, room->seq);
+    FIELD_SET(room_membership, membership, read, room->number);
     status = room_members_put(turn, user, membership);
     return status == STATUS_OK ? tell_joined(turn, user, room, membership) : status;
 }
@@ -243,10 +250,7 @@ static status_t join(turn_t *turn, const void *state, const void *request) {
     room_t room = *(const room_t *)state;
     room_membership_t membership;
     span_t user;
-    status_t status = require_user(turn, FIELD_OR(room_who, asked, user, (span_t){0}), "user", &user);
-    if (status == STATUS_OK) {
-        status = room_members_get(turn, user, &membership);
-    }
+    status_t status = find_user(turn, FIELD_OR(room_who, asked, user, (span_t){0}), &user, &membership);
     if (status == STATUS_OK && membership.seq == 0) {
         status = check_door(turn, &room, user);
         if (status == STATUS_OK) {
@@ -280,10 +284,7 @@ static status_t leave(turn_t *turn, const void *state, const void *request) {
     room_t room = *(const room_t *)state;
     room_membership_t membership;
     span_t user;
-    status_t status = require_user(turn, FIELD_OR(room_who, asked, user, (span_t){0}), "user", &user);
-    if (status == STATUS_OK) {
-        status = room_members_get(turn, user, &membership);
-    }
+    status_t status = find_user(turn, FIELD_OR(room_who, asked, user, (span_t){0}), &user, &membership);
     if (status != STATUS_OK) {
         return status;
     }
@@ -304,6 +305,65 @@ static status_t members(turn_t *turn, const void *state, const void *request) {
     return status == STATUS_OK ? turn_reply(turn, &page) : status;
 }
 
+/* How far members have read. */
+
+static status_t move_marker(turn_t *turn, span_t user, room_membership_t *membership, uint64_t number) {
+    if (number <= FIELD_OR(room_membership, membership, read, 0)) {
+        return STATUS_OK;
+    }
+    FIELD_SET(room_membership, membership, read, number);
+    return room_members_put(turn, user, membership);
+}
+
+static status_t read_to(turn_t *turn, const void *state, const void *request) {
+    const room_read_t *asked = request;
+    const room_t *room = state;
+    room_membership_t membership;
+    span_t user;
+    status_t status = find_member(turn, FIELD_OR(room_read, asked, user, (span_t){0}), &user, &membership);
+    uint64_t number = asked->number < room->number ? asked->number : room->number;
+    return status == STATUS_OK ? move_marker(turn, user, &membership, number) : status;
+}
+
+/* A room that nobody has posted in since there is `last_message` does not know it. */
+static status_t find_last(turn_t *turn, const room_t *room, room_glance_t *glance) {
+    room_entry_t last;
+    if (!FIELD_HAS(room, room, last_message)) {
+        return STATUS_OK;
+    }
+    status_t status = room_log_get(turn, room->last_message, &last);
+    if (status == STATUS_OK && last.seq == 0) {
+        status = STATUS_INTERNAL;
+    }
+    if (status == STATUS_OK) {
+        FIELD_SET(room_glance, glance, last, pack_record(turn, &record_room_entry, &last, ENTRY_BYTES_MAX));
+    }
+    return status;
+}
+
+static status_t glance(turn_t *turn, const void *state, const void *request) {
+    const room_who_t *asked = request;
+    const room_t *room = state;
+    room_membership_t membership;
+    room_glance_t reply = {0};
+    room_view_t view;
+    span_t user;
+    status_t status = find_member(turn, FIELD_OR(room_who, asked, user, (span_t){0}), &user, &membership);
+    if (status == STATUS_OK) {
+        status = find_last(turn, room, &reply);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    uint64_t read = FIELD_OR(room_membership, &membership, read, 0);
+    view_of(turn, room, &view);
+    FIELD_SET(room_glance, &reply, room, pack_record(turn, &record_room_view, &view, RECORD_BYTES_MAX));
+    FIELD_COPY(room_glance, &reply, room_membership, &membership, joined_at);
+    FIELD_SET(room_glance, &reply, read, read);
+    FIELD_SET(room_glance, &reply, unread, room->number - read);
+    return turn_reply(turn, &reply);
+}
+
 /* The log. */
 
 /* again: it was there already, and may say something else than is asked for now. */
@@ -319,7 +379,9 @@ static status_t reply_posted(turn_t *turn, const room_entry_t *entry, bool again
     return turn_reply(turn, &reply);
 }
 
-static status_t append_message(turn_t *turn, const room_t *state, span_t author, const room_post_t *asked) {
+/* What one says oneself is read, and so is what was said before. membership: seq 0: the author has no marker. */
+static status_t append_message(turn_t *turn, const room_t *state, span_t author, room_membership_t *membership,
+                               const room_post_t *asked) {
     room_t room = *state;
     room_entry_t entry = {0};
     FIELD_SET(room_entry, &entry, type, room_entry_type_message);
@@ -329,6 +391,9 @@ static status_t append_message(turn_t *turn, const room_t *state, span_t author,
         FIELD_SET(room_entry, &entry, author, author);
     }
     status_t status = room_log_append(turn, &room, &entry);
+    if (status == STATUS_OK && membership->seq != 0) {
+        status = move_marker(turn, author, membership, room.number);
+    }
     if (status == STATUS_OK) {
         status = turn_state(turn, &room);
     }
@@ -338,6 +403,7 @@ static status_t append_message(turn_t *turn, const room_t *state, span_t author,
 /* A post that was taken is answered the same again, also to who has left since. */
 static status_t post(turn_t *turn, const void *state, const void *request) {
     const room_post_t *asked = request;
+    room_membership_t membership = {0};
     room_entry_t posted;
     span_t author;
     status_t status = read_user(turn, FIELD_OR(room_post, asked, author, (span_t){0}), &author);
@@ -353,10 +419,13 @@ static status_t post(turn_t *turn, const void *state, const void *request) {
     if (status == STATUS_OK && posted.seq != 0) {
         return reply_posted(turn, &posted, true);
     }
-    if (status == STATUS_OK) {
-        status = require_member(turn);
+    if (status == STATUS_OK && author.ptr != NULL) {
+        status = room_members_get(turn, author, &membership);
     }
-    return status == STATUS_OK ? append_message(turn, state, author, asked) : status;
+    if (status == STATUS_OK && membership.seq == 0 && !is_system(turn)) {
+        status = turn_fail(turn, STATUS_FORBIDDEN, "Only for members of the room");
+    }
+    return status == STATUS_OK ? append_message(turn, state, author, &membership, asked) : status;
 }
 
 static status_t read_history(turn_t *turn, const room_t *room, const history_request_t *asked, room_log_page_t *page,
@@ -396,20 +465,15 @@ static status_t history(turn_t *turn, const void *state, const void *request) {
 
 static status_t entry(turn_t *turn, const void *state, const void *request) {
     const room_entry_request_t *asked = request;
-    const room_t *room = state;
-    room_log_page_t page = {0};
     room_entry_t found;
-    list_t list;
-    status_t status = require_reader(turn, room);
-    if (status == STATUS_OK && asked->seq <= room->seq) {
-        status = room_log_after(turn, asked->seq - 1, asked->seq + 1, 1, &page);
+    status_t status = require_reader(turn, state);
+    if (status == STATUS_OK) {
+        status = room_log_get(turn, asked->seq, &found);
     }
     if (status != STATUS_OK) {
         return status;
     }
-    list_open(&list, &record_room_entry, page.items);
-    return list_next(&list, &found) ? turn_reply(turn, &found)
-                                    : turn_fail(turn, STATUS_NOT_FOUND, "The log ends before");
+    return found.seq != 0 ? turn_reply(turn, &found) : turn_fail(turn, STATUS_NOT_FOUND, "The log ends before");
 }
 
 /* What was missed since `after`. */
@@ -426,7 +490,7 @@ static status_t recover(turn_t *turn, const room_t *room, uint64_t after, room_s
         position_t next = {0};
         FIELD_SET(position, &next, log_epoch, turn_log_epoch(turn));
         FIELD_SET(position, &next, seq, page.last);
-        FIELD_SET(room_subscribed, reply, next, pack_record(turn, &record_position, &next));
+        FIELD_SET(room_subscribed, reply, next, pack_record(turn, &record_position, &next, RECORD_BYTES_MAX));
     }
     return STATUS_OK;
 }
@@ -460,7 +524,7 @@ static status_t subscribe(turn_t *turn, const void *state, const void *request) 
     FIELD_SET(room_subscribed, &reply, log_epoch, turn_log_epoch(turn));
     FIELD_SET(room_subscribed, &reply, seq, room->seq);
     FIELD_SET(room_subscribed, &reply, number, room->number);
-    FIELD_SET(room_subscribed, &reply, room, pack_record(turn, &record_room_view, &view));
+    FIELD_SET(room_subscribed, &reply, room, pack_record(turn, &record_room_view, &view, RECORD_BYTES_MAX));
     if (reply.result != subscribe_result_paged) {
         turn_subscribe(turn);
     }
@@ -477,7 +541,8 @@ static status_t unsubscribe(turn_t *turn, const void *state, const void *request
 static const handler_fn handlers[METHOD_room_COUNT] = {
     [METHOD_room_create] = create,       [METHOD_room_get] = get,
     [METHOD_room_join] = join,           [METHOD_room_leave] = leave,
-    [METHOD_room_members] = members,     [METHOD_room_post] = post,
+    [METHOD_room_members] = members,     [METHOD_room_read] = read_to,
+    [METHOD_room_glance] = glance,       [METHOD_room_post] = post,
     [METHOD_room_history] = history,     [METHOD_room_entry] = entry,
     [METHOD_room_subscribe] = subscribe, [METHOD_room_unsubscribe] = unsubscribe,
 };

@@ -115,6 +115,7 @@ status_t room_log_append(turn_t *turn, room_t *room, room_entry_t *entry) {
     FIELD_SET(room_entry, entry, seq, room->seq);
     FIELD_SET(room_entry, entry, created_at, room->last_at);
     if (message) {
+        FIELD_SET(room, room, last_message, room->seq);
         FIELD_SET(room_entry, entry, number, room->number);
     }
     status_t status = put_entry(turn, entry);
@@ -135,6 +136,14 @@ static status_t load(turn_t *turn, span_t row, room_entry_t *entry) {
     return status;
 }
 
+status_t room_log_get(turn_t *turn, uint64_t seq, room_entry_t *entry) {
+    row_key_t key = row_key(ENTRY, seq);
+    span_t value;
+    *entry = (room_entry_t){0};
+    status_t status = turn_get(turn, row_key_span(&key), &value);
+    return status != STATUS_OK || value.ptr == NULL ? status : load(turn, value, entry);
+}
+
 status_t room_log_find(turn_t *turn, span_t author, span_t client_id, room_entry_t *entry) {
     span_t value;
     *entry = (room_entry_t){0};
@@ -142,12 +151,8 @@ status_t room_log_find(turn_t *turn, span_t author, span_t client_id, room_entry
     if (status != STATUS_OK || value.ptr == NULL) {
         return status;
     }
-    row_key_t key = row_key(ENTRY, number_read(value));
-    status = turn_get(turn, row_key_span(&key), &value);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    return value.ptr == NULL ? STATUS_INTERNAL : load(turn, value, entry);
+    status = room_log_get(turn, number_read(value), entry);
+    return status == STATUS_OK && entry->seq == 0 ? STATUS_INTERNAL : status;
 }
 
 typedef struct rows {

@@ -18,6 +18,8 @@
    moved on; its state is the caller's to write. What costs no more in a large room than in a small one. */
 MUST_USE status_t room_log_append(turn_t *turn, room_t *room, room_entry_t *entry);
 
+/* The entry with this seq. seq 0: there is none. */
+MUST_USE status_t room_log_get(turn_t *turn, uint64_t seq, room_entry_t *entry);
 /* The message that this author (absent: the system) posted under this client id. seq 0: there is none. */
 MUST_USE status_t room_log_find(turn_t *turn, span_t author, span_t client_id, room_entry_t *entry);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * room_members: who is in a room, in the room's own keys: 'm' and the user's key, a room_membership each. Called by the
- * room's handlers, in their turn; a user's key is one of at most ROOM_USER_BYTES_MAX.
+ * room_members: who is in a room, and how far they have read, in the room's own keys: 'm' and the user's key, a
+ * room_membership each. Called by the room's handlers, in their turn; a user's key is one of at most
+ * ROOM_USER_BYTES_MAX.
  */
 #ifndef DORAN_ACTORS_ROOM_MEMBERS_H
 #define DORAN_ACTORS_ROOM_MEMBERS_H

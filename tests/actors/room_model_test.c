@@ -21,7 +21,7 @@ typedef struct entry_model {
 
 typedef struct member_model {
     bool in;
-    uint64_t joined_at, seq;
+    uint64_t joined_at, seq, read;
 } member_model_t;
 
 typedef struct room_model {
@@ -113,7 +113,8 @@ static void change_members(int index, const char *type, int user, bool in) {
     room_model_t *room = &rooms[index];
     append(index, type, user);
     publish(index);
-    room->members[user] = (member_model_t){.in = in, .joined_at = fixture.unix_ms, .seq = room->seq};
+    room->members[user] =
+        (member_model_t){.in = in, .joined_at = fixture.unix_ms, .seq = room->seq, .read = room->number};
     room->member_count += in ? 1 : (uint64_t)-1;
     room->revision++;
     room->updated_at = fixture.unix_ms;
@@ -179,8 +180,9 @@ static void try_join(attempt_t *self) {
     if (!member->in) {
         change_members(self->room, "joined", self->user, true);
     }
-    fprintf(self->answer, "reply {\"role\":\"%s\",\"joined_at\":%lu,\"seq\":%lu}",
-            self->user == room->owner ? "owner" : "member", number(member->joined_at), number(member->seq));
+    fprintf(self->answer, "reply {\"role\":\"%s\",\"joined_at\":%lu,\"seq\":%lu,\"read\":%lu}",
+            self->user == room->owner ? "owner" : "member", number(member->joined_at), number(member->seq),
+            number(member->read));
 }
 
 static void try_leave(attempt_t *self) {
@@ -223,6 +225,9 @@ static void try_post(attempt_t *self) {
         snprintf(entry->text, sizeof entry->text, "text %lu", number(room->seq - 1));
         memcpy(entry->client_id, client_id, sizeof entry->client_id);
         entry->number = ++room->number;
+        if (author >= 0 && room->members[author].in) {
+            room->members[author].read = room->number;
+        }
         snprintf(key, sizeof key, "r%d", self->room);
         room_message_id(key, room->seq, entry->created_at, entry->id);
         publish(self->room);
@@ -231,6 +236,44 @@ static void try_post(attempt_t *self) {
     fprintf(self->answer, "reply {\"seq\":%lu,\"number\":%lu,\"id\":\"%s\",\"created_at\":%lu",
             number(posted != 0 ? posted : room->seq), number(entry->number), entry->id, number(entry->created_at));
     fprintf(self->answer, posted != 0 ? ",\"text\":\"%s\"}" : "}", entry->text);
+}
+
+static void try_read(attempt_t *self) {
+    room_model_t *room = &rooms[self->room];
+    member_model_t *member = &room->members[self->user];
+    uint64_t asked = below(room->number + 3), last = asked < room->number ? asked : room->number;
+    int len = snprintf(self->body, sizeof self->body, "{\"number\":%lu", number(asked));
+    snprintf(self->body + len, sizeof self->body - (size_t)len, self->caller < 0 ? ",\"user\":\"u%d\"}" : "}",
+             self->user);
+    if (!member->in) {
+        fail(self, "forbidden");
+        return;
+    }
+    member->read = last > member->read ? last : member->read;
+    fputs("reply {}", self->answer);
+}
+
+static void try_glance(attempt_t *self) {
+    const room_model_t *room = &rooms[self->room];
+    const member_model_t *member = &room->members[self->user];
+    uint64_t last = room->seq;
+    write_user(self, "user");
+    if (!member->in) {
+        fail(self, "forbidden");
+        return;
+    }
+    while (last > 0 && room->log[last].number == 0) {
+        last--;
+    }
+    fputs("reply {\"room\":", self->answer);
+    print_view(self->answer, self->room);
+    fprintf(self->answer, ",\"joined_at\":%lu,", number(member->joined_at));
+    if (last > 0) {
+        fputs("\"last\":", self->answer);
+        print_item(self->answer, room, last);
+        fputc(',', self->answer);
+    }
+    fprintf(self->answer, "\"read\":%lu,\"unread\":%lu}", number(member->read), number(room->number - member->read));
 }
 
 static void try_get(attempt_t *self) {
@@ -346,6 +389,8 @@ static const struct {
     {"join", try_join, 5},
     {"leave", try_leave, 3},
     {"post", try_post, 40},
+    {"read", try_read, 6},
+    {"glance", try_glance, 6},
     {"get", try_get, 3},
     {"members", try_members, 2},
     {"history", try_history_after, 3},

@@ -255,7 +255,7 @@ Test(room, keys_that_are_too_long_are_refused_and_not_cut) {
 Test(room, joining_twice_counts_once) {
     create(ROOM_PUBLIC);
     const char *first = CALL("otto", "join", NULL);
-    cr_assert_str_eq(first, "reply {\"role\":\"member\",\"joined_at\":1767225600000,\"seq\":3}");
+    cr_assert_str_eq(first, "reply {\"role\":\"member\",\"joined_at\":1767225600000,\"seq\":3,\"read\":0}");
     fixture_pass(&fixture, 5000);
     uint64_t records = fixture.records;
     cr_assert_str_eq(CALL("otto", "join", NULL), first);
@@ -296,7 +296,7 @@ Test(room, a_room_that_is_full_takes_nobody_more, .timeout = 110) {
     assert_ok(CALL("otto", "join", NULL));
     uint64_t records = fixture.records;
     assert_ok(POST("otto", "c1", "it costs as much as in a small room"));
-    cr_assert_eq(fixture.records - records, 3, "entry, name of the post, head");
+    cr_assert_eq(fixture.records - records, 4, "entry, name of the post, marker, head");
 }
 
 /* Rooms. */
@@ -483,6 +483,128 @@ Test(room, long_entries_make_short_pages_and_no_gap) {
     room_assert_has(CALL("mina", "subscribe", "{\"after\":{\"log_epoch\":7,\"seq\":2}}"), "\"result\":\"paged\"");
 }
 
+/* Markers. */
+
+/* What `user` has read of `number` messages. */
+static void assert_read(const char *user, uint64_t read, uint64_t number) {
+    char expected[64];
+    snprintf(expected, sizeof expected, ",\"read\":%lu,\"unread\":%lu}", (unsigned long)read,
+             (unsigned long)(number - read));
+    room_assert_has(CALL(user, "glance", NULL), expected);
+}
+
+Test(room, who_is_not_in_a_room_has_no_marker) {
+    create(ROOM_PUBLIC);
+    post_many(2);
+    ASSERT_ERROR(CALL("otto", "read", "{\"number\":1}"), "forbidden");
+    ASSERT_ERROR(CALL("otto", "glance", NULL), "forbidden");
+    ASSERT_ERROR(CALL(NULL, "read", "{\"number\":1,\"user\":\"otto\"}"), "forbidden");
+    ASSERT_ERROR(CALL(NULL, "glance", NULL), "invalid");
+    ASSERT_ERROR(CALL(NULL, "read", "{\"number\":1}"), "invalid");
+    assert_ok(CALL("juno", "leave", NULL));
+    ASSERT_ERROR(CALL("juno", "glance", NULL), "forbidden");
+    ASSERT_ERROR(CALL("juno", "read", "{\"number\":1}"), "forbidden");
+}
+
+Test(room, nobody_moves_the_marker_of_another) {
+    create(ROOM_PUBLIC);
+    post_many(2);
+    ASSERT_ERROR(CALL("mina", "read", "{\"number\":1,\"user\":\"juno\"}"), "forbidden");
+    ASSERT_ERROR(CALL("mina", "glance", "{\"user\":\"juno\"}"), "forbidden");
+    assert_read("juno", 0, 2);
+    assert_ok(CALL(NULL, "read", "{\"number\":1,\"user\":\"juno\"}"));
+    assert_read("juno", 1, 2);
+    room_assert_has(CALL(NULL, "glance", "{\"user\":\"juno\"}"), "\"read\":1,\"unread\":1}");
+}
+
+Test(room, a_marker_never_goes_back_nor_beyond_the_last_message) {
+    create(ROOM_PUBLIC);
+    post_many(3);
+    assert_ok(CALL("juno", "read", "{\"number\":2}"));
+    assert_ok(CALL("juno", "read", "{\"number\":1}"));
+    assert_ok(CALL("juno", "read", "{\"number\":0}"));
+    assert_read("juno", 2, 3);
+    fixture_restart_as(&fixture, 3);
+    assert_read("juno", 2, 3);
+    assert_ok(CALL("juno", "read", "{\"number\":9223372036854775807}"));
+    assert_read("juno", 3, 3);
+    assert_ok(POST("mina", "later", "x"));
+    assert_read("juno", 3, 4);
+    assert_read("mina", 4, 4);
+}
+
+Test(room, a_marker_that_stays_costs_nothing) {
+    create(ROOM_PUBLIC);
+    post_many(2);
+    assert_ok(CALL("juno", "read", "{\"number\":2}"));
+    fixture_pass(&fixture, 5000);
+    uint64_t records = fixture.records;
+    assert_ok(CALL("juno", "read", "{\"number\":2}"));
+    fixture_restart(&fixture);
+    cr_assert_eq(fixture.records, records, "nothing was written");
+}
+
+Test(room, posting_moves_the_marker_of_the_author_only) {
+    create(ROOM_PUBLIC);
+    assert_ok(POST("juno", "c1", "x"));
+    assert_ok(POST(NULL, "c2", "x"));
+    assert_read("juno", 1, 2);
+    assert_read("mina", 0, 2);
+    assert_ok(POST("juno", "c1", "x"));
+    assert_read("juno", 1, 2);
+    assert_ok(CALL(NULL, "post", "{\"client_id\":\"c3\",\"text\":\"x\",\"author\":\"mina\"}"));
+    assert_read("mina", 3, 3);
+    assert_ok(CALL(NULL, "post", "{\"client_id\":\"c4\",\"text\":\"x\",\"author\":\"otto\"}"));
+    fixture_restart(&fixture);
+    assert_read("mina", 3, 4);
+    ASSERT_ERROR(CALL("otto", "glance", NULL), "forbidden");
+}
+
+Test(room, what_was_said_before_one_came_is_not_unread) {
+    create(ROOM_PUBLIC);
+    post_many(3);
+    assert_ok(CALL("otto", "join", NULL));
+    assert_read("otto", 3, 3);
+    assert_ok(POST("mina", "c", "x"));
+    assert_ok(CALL("otto", "join", NULL));
+    assert_read("otto", 3, 4);
+    assert_ok(CALL("otto", "leave", NULL));
+    assert_ok(CALL("otto", "join", NULL));
+    assert_read("otto", 4, 4);
+}
+
+Test(room, reading_changes_neither_room_nor_log) {
+    create(ROOM_PUBLIC);
+    post_many(1);
+    fixture_pass(&fixture, 1000);
+    char before[512];
+    snprintf(before, sizeof before, "%s", CALL(NULL, "get", NULL));
+    room_forget_events(&fixture);
+    cr_assert_str_eq(CALL("juno", "read", "{\"number\":1}"), "reply {}");
+    cr_assert_str_eq(CALL(NULL, "get", NULL), before);
+    cr_assert_str_eq(fixture.events, "");
+}
+
+Test(room, a_glance_shows_the_last_message_whatever_came_behind_it) {
+    create(ROOM_PUBLIC);
+    room_assert_has_not(CALL("mina", "glance", NULL), "\"last\"");
+    assert_ok(POST("mina", "c1", "first"));
+    assert_ok(POST("juno", "c2", "Tee?"));
+    assert_ok(CALL("otto", "join", NULL));
+    fixture_restart(&fixture);
+    const char *text = CALL("mina", "glance", NULL);
+    room_assert_has(text, "reply {\"room\":{\"id\":\"r1\",\"version\":3,");
+    room_assert_has(text, "\"joined_at\":1767225600000,\"last\":{\"seq\":4,\"type\":\"message\",\"number\":2,");
+    room_assert_has(text, "\"text\":\"Tee?\"");
+    room_assert_has(text, "\"read\":1,\"unread\":1}");
+}
+
+Test(room, a_glance_shows_the_longest_message) {
+    create(ROOM_PUBLIC);
+    assert_ok(post_long("c", "🍵", ROOM_TEXT_CHARACTERS_MAX));
+    room_assert_has(CALL("juno", "glance", NULL), "🍵\",\"created_at\"");
+}
+
 /* As it is stored: what this release writes, the next one must read. */
 Test(room, the_golden_bytes_of_an_entry_and_its_name_are_written) {
     static uint8_t bytes[64];
@@ -498,7 +620,7 @@ Test(room, the_golden_bytes_of_an_entry_and_its_name_are_written) {
          "87a373657103a474797065a76d657373616765a66e756d62657201a6617574686f72a46d696e61"
          "a9636c69656e745f6964a26331a474657874a45465653faa637265617465645f6174cf0000019b76daa800"},
         {"63 6d696e61 2f 6331", "0000000000000003"},
-        {"6d 6d696e61", "83a4726f6c65a56f776e6572a96a6f696e65645f6174cf0000019b76daa800a373657101"},
+        {"6d 6d696e61", "84a4726f6c65a56f776e6572a96a6f696e65645f6174cf0000019b76daa800a373657101a47265616401"},
     };
     for (size_t i = 0; i < ARRAY_LENGTH(golden); i++) {
         span_t value, room = span_text("room"), id = span_text("r1");

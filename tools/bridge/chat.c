@@ -24,6 +24,21 @@ char *chat_show_entry(const call_t *call, const record_t *record, uint32_t at) {
     return shown != NULL ? value_print(shown) : NULL;
 }
 
+/* An item of the inbox. */
+char *chat_show_glance(const call_t *call, const record_t *record, uint32_t at) {
+    char *text = json_print_for_web(record, call->bridge->tape, at, NULL);
+    json_t *shown = value_read(text);
+    free(text);
+    if (shown == NULL) {
+        return NULL;
+    }
+    json_t *last = json_object_get(shown, "last");
+    if (last != NULL) {
+        value_set(last, "room", json_incref(json_object_get(json_object_get(shown, "room"), "id")));
+    }
+    return value_print(shown);
+}
+
 /* The text is said where it may be another than was asked: of a message that was there already. */
 char *chat_show_posted(const call_t *call, const record_t *record, uint32_t at) {
     json_t *shown = entry(call, record, at);

@@ -66,6 +66,7 @@ typedef struct my_room {
 /* A page under way; the call's own. */
 typedef struct my_rooms {
     call_t *call;
+    const method_t *method; /* which each room is asked for, and which is shown */
     my_room_t rooms[ROOM_PAGE_MAX];
     uint32_t count, waited_for;
     doran_code_t code; /* of the first that could not be read */
@@ -103,7 +104,7 @@ static void take_room(void *context, const doran_reply_t *reply) {
     tape_t *tape = self->call->bridge->tape;
     bool gone = reply->code == DORAN_FORBIDDEN || reply->code == DORAN_NOT_FOUND;
     if (reply->code == DORAN_OK && tape_read_whole(tape, span_of(reply->body, reply->body_bytes)) == STATUS_OK) {
-        room->text = call_show(self->call, &record_room_view, 0);
+        room->text = call_show(self->call, self->method->reply, 0);
     } else if (!gone && self->code == DORAN_OK) {
         self->code = reply->code == DORAN_OK ? DORAN_INTERNAL : reply->code;
     }
@@ -117,7 +118,7 @@ static void ask_room(my_rooms_t *self, span_t key) {
     char address[SUBJECT_BYTES_MAX + 1];
     room->all = self;
     snprintf(address, sizeof address, "room/%.*s", (int)key.len, (const char *)key.ptr);
-    doran_request_t request = {.address = address, .method = "get", .trace = self->call->trace};
+    doran_request_t request = {.address = address, .method = self->method->name, .trace = self->call->trace};
     doran_code_t code = doran_send(people_client(self->call->person), &request, take_room, room);
     if (code != DORAN_OK) {
         self->code = code;
@@ -151,7 +152,7 @@ static void ask_rooms(call_t *call, const doran_reply_t *reply) {
     }
 }
 
-static void list_mine(call_t *call) {
+static void list_mine(call_t *call, uint32_t method) {
     char address[SUBJECT_BYTES_MAX + 1];
     span_t after;
     pack_t pack = pack_into(call->bridge->room, call->bridge->room_bytes);
@@ -164,6 +165,7 @@ static void list_mine(call_t *call) {
     my_rooms_t *self = calloc(1, sizeof *self);
     CHECK(self != NULL, "out of memory");
     self->call = call;
+    self->method = &kinds[KIND_room].methods[method];
     call->own = self;
     call->own_free = free_rooms;
     FIELD_SET(inbox_rooms_request, &request, limit, limit);
@@ -187,6 +189,13 @@ void run_list_rooms(call_t *call) {
         rooms.value = enum_room_visibility.values[wanted.visibility];
         listing_run(call, &rooms);
     } else {
-        list_mine(call);
+        list_mine(call, METHOD_room_get);
+    }
+}
+
+void run_list_inbox(call_t *call) {
+    empty_t nothing;
+    if (message_read(call, &record_empty, &nothing)) {
+        list_mine(call, METHOD_room_glance);
     }
 }

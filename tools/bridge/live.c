@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All that a visitor has goes with its socket, but for the post that is under way: it only forgets whose it was.
+ * All that a visitor has goes with its socket, but for the message to a room that is under way: it only forgets whose
+ * it was.
  *
  * A subscription that the visitor is too slow for leaves its feed at once; that it has, is said when there is room.
  */
@@ -22,7 +23,7 @@ enum {
     WAITING_BYTES_MAX = KIB(128), /* that a visitor has not taken yet; past it no event is added */
     MISSED_MAX = 500,             /* events that are brought; who missed more reads them page by page */
     SUBSCRIPTIONS_MAX = 1000,
-    POSTS_MAX = 64,
+    ERRANDS_MAX = 64,
     FRAMES_PER_S = 200,
     FRAMES_AT_ONCE = 400,
     DETAIL_BYTES = 128,
@@ -51,13 +52,14 @@ typedef struct subscription {
 } subscription_t;
 
 /* Waits for those before it, or is under way. */
-typedef struct post {
+typedef struct errand {
     visitor_t *visitor; /* NULL: gone */
     bridge_t *bridge;
     person_t *person; /* held while it is under way */
-    STAILQ_ENTRY(post) in_queue;
+    STAILQ_ENTRY(errand) in_queue;
+    const method_t *method; /* of the room */
     json_t *frame;
-} post_t;
+} errand_t;
 
 struct visitor {
     guest_t guest;
@@ -65,9 +67,9 @@ struct visitor {
     socket_t *socket;
     LIST_HEAD(subscription_list, subscription) subscriptions;
     uint32_t subscription_count;
-    bool stuck;                         /* subscriptions wait for room */
-    STAILQ_HEAD(post_list, post) posts; /* the first is under way */
-    uint32_t post_count;
+    bool stuck;                               /* subscriptions wait for room */
+    STAILQ_HEAD(errand_list, errand) errands; /* the first is under way */
+    uint32_t errand_count;
     uint64_t frames_us; /* when the frames that came would have been due */
     struct event *rest; /* until that is near; NULL: never needed */
     bool resting;
@@ -222,8 +224,8 @@ static uint64_t now_us(const visitor_t *self) {
 }
 
 static void settle(visitor_t *self) {
-    socket_pause(self->socket,
-                 self->resting || self->post_count >= POSTS_MAX || socket_waiting(self->socket) >= WAITING_BYTES_MAX);
+    socket_pause(self->socket, self->resting || self->errand_count >= ERRANDS_MAX ||
+                                   socket_waiting(self->socket) >= WAITING_BYTES_MAX);
 }
 
 static void rest_over(evutil_socket_t fd, short events, void *context) {
@@ -254,17 +256,17 @@ static void count_frame(visitor_t *self) {
     }
 }
 
-/* Posts. */
+/* What rooms are asked to do, one after the other. */
 
-static void free_post(post_t *self) {
+static void free_errand(errand_t *self) {
     json_decref(self->frame);
     free(self);
 }
 
-static void say_posted(const post_t *self, const doran_reply_t *reply) {
+static void say_posted(const errand_t *self, const doran_reply_t *reply) {
     tape_t *tape = self->bridge->tape;
     uint32_t seq = 0, number = 0;
-    if (reply->code == DORAN_OK && tape_read_whole(tape, span_of(reply->body, reply->body_bytes)) == STATUS_OK) {
+    if (tape_read_whole(tape, span_of(reply->body, reply->body_bytes)) == STATUS_OK) {
         seq = tape_find(tape, 0, "seq");
         number = tape_find(tape, 0, "number");
     }
@@ -274,53 +276,62 @@ static void say_posted(const post_t *self, const doran_reply_t *reply) {
             json_pack("{ss sO sI sI}", "op", "ack", "client_id", client_id, "seq", (json_int_t)tape->tokens[seq].u64,
                       "number", (json_int_t)tape->tokens[number].u64));
     } else {
-        refuse_by_code(self->visitor, reply->code == DORAN_OK ? DORAN_INTERNAL : reply->code, reply->text, self->frame);
+        refuse_by_code(self->visitor, DORAN_INTERNAL, "", self->frame);
+    }
+}
+
+static void say_done(const errand_t *self, const doran_reply_t *reply) {
+    if (reply->code != DORAN_OK) {
+        refuse_by_code(self->visitor, reply->code, reply->text, self->frame);
+    } else if (self->method->reply == &record_room_posted) {
+        say_posted(self, reply);
     }
 }
 
 static void send_next(visitor_t *self);
 
-static void take_posted(void *context, const doran_reply_t *reply) {
-    post_t *self = context;
+static void take_done(void *context, const doran_reply_t *reply) {
+    errand_t *self = context;
     visitor_t *visitor = self->visitor;
     self->bridge->calls -= 1;
     people_release(&self->person);
     if (visitor != NULL) {
-        STAILQ_REMOVE_HEAD(&visitor->posts, in_queue);
-        visitor->post_count -= 1;
-        say_posted(self, reply);
+        STAILQ_REMOVE_HEAD(&visitor->errands, in_queue);
+        visitor->errand_count -= 1;
+        say_done(self, reply);
         send_next(visitor);
         settle(visitor);
     }
-    free_post(self);
+    free_errand(self);
 }
 
-static void pack_json_text(pack_t *pack, const json_t *text) {
-    pack_text(pack, span_of(json_string_value(text), json_string_length(text)));
+/* What the frame says beside its op and room. */
+static void pack_frame(const errand_t *self, pack_t *pack) {
+    json_t *body = value_made(json_copy(self->frame));
+    json_object_del(body, "op");
+    json_object_del(body, "room");
+    body_pack_record(self->method->request, body, pack);
+    json_decref(body);
 }
 
 /* The first of those that wait. What does not fit the record is the server's to refuse. */
 static void send_next(visitor_t *self) {
-    post_t *post = STAILQ_FIRST(&self->posts);
+    errand_t *errand = STAILQ_FIRST(&self->errands);
     char address[SUBJECT_BYTES_MAX + 1];
-    if (post == NULL) {
+    if (errand == NULL) {
         return;
     }
     pack_t body = pack_into(self->live->bridge->room, self->live->bridge->room_bytes);
-    pack_map(&body, 2);
-    pack_cstring(&body, "client_id");
-    pack_json_text(&body, json_object_get(post->frame, "client_id"));
-    pack_cstring(&body, "text");
-    pack_json_text(&body, json_object_get(post->frame, "text"));
-    snprintf(address, sizeof address, "room/%s", text_at(post->frame, "room"));
-    post->bridge = self->live->bridge;
-    post->person = people_hold(self->guest.person);
-    post->bridge->calls += 1;
-    doran_code_t code =
-        doran_submit(people_client(post->person), address, "post", body.ptr, body.len, 0, take_posted, post);
-    pump_wake(post->bridge->pump);
+    pack_frame(errand, &body);
+    snprintf(address, sizeof address, "room/%s", text_at(errand->frame, "room"));
+    errand->bridge = self->live->bridge;
+    errand->person = people_hold(self->guest.person);
+    errand->bridge->calls += 1;
+    doran_code_t code = doran_submit(people_client(errand->person), address, errand->method->name, body.ptr, body.len,
+                                     0, take_done, errand);
+    pump_wake(errand->bridge->pump);
     if (code != DORAN_OK) {
-        take_posted(post, &(doran_reply_t){.code = code, .text = ""});
+        take_done(errand, &(doran_reply_t){.code = code, .text = ""});
     }
 }
 
@@ -350,33 +361,42 @@ static bool run_unsubscribe(visitor_t *self, json_t *frame) {
     return true;
 }
 
-static bool run_post(visitor_t *self, json_t *frame) {
-    post_t *post = calloc(1, sizeof *post);
-    CHECK(post != NULL, "out of memory");
-    post->visitor = self;
-    post->frame = json_incref(frame);
-    STAILQ_INSERT_TAIL(&self->posts, post, in_queue);
-    self->post_count += 1;
-    if (self->post_count == 1) {
+static bool run_errand(visitor_t *self, json_t *frame, uint32_t method) {
+    errand_t *errand = calloc(1, sizeof *errand);
+    CHECK(errand != NULL, "out of memory");
+    errand->visitor = self;
+    errand->method = &kinds[KIND_room].methods[method];
+    errand->frame = json_incref(frame);
+    STAILQ_INSERT_TAIL(&self->errands, errand, in_queue);
+    self->errand_count += 1;
+    if (self->errand_count == 1) {
         send_next(self);
     }
     return true;
 }
 
+static bool run_post(visitor_t *self, json_t *frame) {
+    return run_errand(self, frame, METHOD_room_post);
+}
+
+static bool run_read(visitor_t *self, json_t *frame) {
+    return run_errand(self, frame, METHOD_room_read);
+}
+
 /* Coming and going. */
 
 static void destroy(visitor_t *self) {
-    post_t *post = STAILQ_FIRST(&self->posts);
+    errand_t *errand = STAILQ_FIRST(&self->errands);
     while (!LIST_EMPTY(&self->subscriptions)) {
         free_subscription(LIST_FIRST(&self->subscriptions));
     }
-    if (post != NULL) {
-        STAILQ_REMOVE_HEAD(&self->posts, in_queue);
-        post->visitor = NULL;
+    if (errand != NULL) {
+        STAILQ_REMOVE_HEAD(&self->errands, in_queue);
+        errand->visitor = NULL;
     }
-    while ((post = STAILQ_FIRST(&self->posts)) != NULL) {
-        STAILQ_REMOVE_HEAD(&self->posts, in_queue);
-        free_post(post);
+    while ((errand = STAILQ_FIRST(&self->errands)) != NULL) {
+        STAILQ_REMOVE_HEAD(&self->errands, in_queue);
+        free_errand(errand);
     }
     if (self->rest != NULL) {
         event_free(self->rest);
@@ -618,7 +638,7 @@ void run_live(call_t *call) {
     CHECK(self != NULL, "out of memory");
     self->live = live;
     LIST_INIT(&self->subscriptions);
-    STAILQ_INIT(&self->posts);
+    STAILQ_INIT(&self->errands);
     self->socket = socket_new(live->sockets, call_give(call), self);
     if (self->socket == NULL) {
         free(self);

@@ -27,6 +27,7 @@ static const status_t said[ROUTE_COUNT][SAID_MAX] = {
     [ROUTE_join_room] = {STATUS_FORBIDDEN, STATUS_CONFLICT},
     [ROUTE_remove_member] = {STATUS_FORBIDDEN},
     [ROUTE_post_message] = {STATUS_FORBIDDEN},
+    [ROUTE_read_messages] = {STATUS_FORBIDDEN},
     [ROUTE_list_messages] = {STATUS_FORBIDDEN},
     [ROUTE_room_events] = {STATUS_FORBIDDEN},
     [ROUTE_create_product] = {STATUS_CONFLICT},

@@ -12,5 +12,6 @@
 /* ... and those that show what a method replies, as route.h says. */
 char *chat_show_posted(const call_t *call, const record_t *record, uint32_t at);
 char *chat_show_entry(const call_t *call, const record_t *record, uint32_t at);
+char *chat_show_glance(const call_t *call, const record_t *record, uint32_t at);
 
 #endif

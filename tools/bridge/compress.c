@@ -2,10 +2,10 @@
 #include "tools/bridge/compress.h"
 
 #include <stdlib.h>
-#include <strings.h>
 #include <zlib.h>
 
 #include "schemas/check.h"
+#include "tools/bridge/words.h"
 
 enum { GZIP_WINDOW_BITS = 15 + 16, MEMORY_LEVEL = 8 };
 
@@ -34,26 +34,24 @@ void compress_destroy(compress_t **self_p) {
 }
 
 /* Of "gzip;q=0.5". */
-static double quality_of(const char *part, size_t len) {
-    const char *value = memchr(part, '=', len);
-    return value != NULL ? strtod(value + 1, NULL) : 1;
+static double quality_of(span_t part) {
+    const uint8_t *value = memchr(part.ptr, '=', part.len);
+    return value != NULL ? strtod((const char *)value + 1, NULL) : 1;
 }
 
-static bool names(const char *part, const char *coding) {
-    size_t name = strcspn(part, ";, \t");
-    return name == strlen(coding) && strncasecmp(part, coding, name) == 0;
+static bool names(span_t part, const char *coding) {
+    const uint8_t *end = memchr(part.ptr, ';', part.len);
+    return words_same(words_trim(span_of(part.ptr, end != NULL ? (size_t)(end - part.ptr) : part.len)), coding);
 }
 
 double compress_quality(const char *accept_encoding, const char *coding) {
+    span_t rest = span_text(accept_encoding != NULL ? accept_encoding : ""), part;
     double of_others = 0;
-    for (const char *at = accept_encoding; at != NULL && *at != 0;) {
-        at += strspn(at, ", \t");
-        size_t len = strcspn(at, ",");
-        if (names(at, coding)) {
-            return quality_of(at, len);
+    while (words_take(&rest, &part)) {
+        if (names(part, coding)) {
+            return quality_of(part);
         }
-        of_others = names(at, "*") ? quality_of(at, len) : of_others;
-        at += len;
+        of_others = names(part, "*") ? quality_of(part) : of_others;
     }
     return of_others;
 }

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "tools/bridge/cors.h"
 
-/* Is it one of these, with commas between them? */
+#include "tools/bridge/words.h"
+
 static bool has(const char *origins, const char *origin) {
-    size_t len = strlen(origin);
-    for (const char *at = origins; *at != 0 && len > 0;) {
-        at += strspn(at, ", ");
-        size_t one = strcspn(at, ", ");
-        if (one == len && memcmp(at, origin, len) == 0) {
-            return true;
-        }
-        at += one;
+    span_t rest = span_text(origins), one;
+    bool found = false;
+    while (!found && words_take(&rest, &one)) {
+        found = span_equal(one, span_text(origin));
     }
-    return false;
+    return found;
 }
 
 /* The origin if it is allowed, or NULL. */

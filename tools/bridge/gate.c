@@ -19,6 +19,7 @@
 #include <xxhash.h>
 
 #include "schemas/check.h"
+#include "tools/bridge/milliseconds.h"
 #include "tools/bridge/scan.h"
 
 enum {
@@ -136,7 +137,7 @@ const char *gate_reason(int status) {
 }
 
 static void arm(gate_connection_t *self, uint64_t ms) {
-    struct timeval time = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    struct timeval time = milliseconds(ms);
     event_add(self->step, &time);
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "tools/bridge/milliseconds.h"
+
 enum { UNKNOWN_MS = 5000, PERSON_GUESTS_MAX = 16 };
 
 TAILQ_HEAD(guest_list, guest);
@@ -60,7 +62,7 @@ static void end(void *context, doran_code_t code) {
 }
 
 static void stay(guest_t *self, uint64_t ms) {
-    struct timeval limit = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    struct timeval limit = milliseconds(ms);
     event_add(self->timer, &limit);
 }
 

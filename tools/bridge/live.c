@@ -12,7 +12,7 @@
 #include "schemas/address.h"
 #include "schemas/pack.h"
 #include "tools/bridge/body.h"
-#include "tools/bridge/cors.h"
+#include "tools/bridge/handshake.h"
 #include "tools/bridge/pump.h"
 #include "tools/bridge/runs.h"
 #include "tools/bridge/socket.h"
@@ -561,61 +561,6 @@ static void take_end(void *context) {
 
 static const socket_calls_t socket_calls = {.message = take_message, .drained = take_room, .gone = take_end};
 
-/* The handshake. */
-
-/* Browsers say from where the page is that asks, and do not mind the answer. */
-static bool may_come(const call_t *call) {
-    const char *origin = http_header(call->http, "Origin"), *host = http_header(call->http, "Host");
-    const char *from = origin != NULL ? strstr(origin, "://") : NULL;
-    bool ours = from != NULL && host != NULL && strcasecmp(from + strlen("://"), host) == 0;
-    return origin == NULL || ours || cors_allows(call);
-}
-
-/* False: refused. */
-static bool shake_hands(call_t *call) {
-    char accept[SOCKET_ACCEPT_BYTES];
-    const char *wrong = socket_accept(call->http, accept), *version = http_header(call->http, "Sec-WebSocket-Version");
-    if (call->bridge->draining) {
-        call_refuse(call, REFUSE_UNREACHABLE, NULL);
-        return false;
-    }
-    if (wrong != NULL) {
-        call_refuse(call, REFUSE_MALFORMED, wrong);
-        return false;
-    }
-    if (version == NULL || strcmp(version, "13") != 0) {
-        call_add_header(call, "Sec-WebSocket-Version", "13");
-        call_refuse(call, REFUSE_UPGRADE_REQUIRED, NULL);
-        return false;
-    }
-    if (!may_come(call)) {
-        call_refuse(call, REFUSE_FORBIDDEN, "Pages of that origin may not connect");
-        return false;
-    }
-    call_add_header(call, "Upgrade", "websocket");
-    call_add_header(call, "Connection", "Upgrade");
-    call_add_header(call, "Sec-WebSocket-Accept", accept);
-    return true;
-}
-
-/* Answers `doran.v1` if that is offered; a token beside it is for us alone. The caller frees it; NULL: there is none.
- */
-static char *take_protocols(call_t *call) {
-    const char *offered = http_header(call->http, "Sec-WebSocket-Protocol");
-    char *token = NULL;
-    while (offered != NULL && *offered != 0) {
-        offered += strspn(offered, ", \t");
-        size_t len = strcspn(offered, ", \t"), bearer = strlen("bearer.");
-        if (len == strlen("doran.v1") && memcmp(offered, "doran.v1", len) == 0) {
-            call_add_header(call, "Sec-WebSocket-Protocol", "doran.v1");
-        } else if (token == NULL && len > bearer && memcmp(offered, "bearer.", bearer) == 0) {
-            token = strndup(offered + bearer, len - bearer);
-        }
-        offered += len;
-    }
-    return token;
-}
-
 static void receive(visitor_t *self, person_t *person, const char *token) {
     parting_t parting;
     if (person != NULL && !guest_enter(&self->guest, person, &parting)) {
@@ -629,10 +574,10 @@ static void receive(visitor_t *self, person_t *person, const char *token) {
 
 void run_live(call_t *call) {
     live_t *live = call->bridge->live;
-    if (!shake_hands(call)) {
+    char *token;
+    if (!handshake(call, &token)) {
         return;
     }
-    char *token = take_protocols(call);
     person_t *person = call->person != NULL ? people_hold(call->person) : NULL;
     visitor_t *self = calloc(1, sizeof *self);
     CHECK(self != NULL, "out of memory");

@@ -5,22 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tools/bridge/words.h"
+
 enum { BITS = 128, BITS_BEFORE_IPV4 = 96 };
 
 static const uint8_t before_ipv4[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 static bool is_ipv4(const ip_t *self) {
     return memcmp(self->bytes, before_ipv4, sizeof before_ipv4) == 0;
-}
-
-static span_t trim(span_t text) {
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text = span_of(text.ptr + 1, text.len - 1);
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
 }
 
 /* A port is what stands behind the only colon, or behind brackets. */
@@ -37,7 +29,7 @@ static span_t without_port(span_t text) {
 bool ip_parse(span_t text, ip_t *address) {
     char copy[IP_TEXT_BYTES];
     ip_t found;
-    text = without_port(trim(text));
+    text = without_port(words_trim(text));
     if (text.len >= sizeof copy) {
         return false;
     }
@@ -81,7 +73,7 @@ span_t ip_client(const ip_t *self) {
 }
 
 static bool parse_network(span_t text, struct network *network) {
-    text = trim(text);
+    text = words_trim(text);
     const uint8_t *slash = memchr(text.ptr, '/', text.len);
     span_t address = slash != NULL ? span_of(text.ptr, (size_t)(slash - text.ptr)) : text;
     if (!ip_parse(address, &network->address)) {
@@ -104,7 +96,7 @@ static bool parse_network(span_t text, struct network *network) {
 }
 
 bool networks_parse(networks_t *self, const char *text, char *error, size_t error_bytes) {
-    span_t rest = trim(span_text(text));
+    span_t rest = words_trim(span_text(text));
     *self = (networks_t){0};
     while (rest.len > 0) {
         const uint8_t *comma = memchr(rest.ptr, ',', rest.len);

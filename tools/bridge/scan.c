@@ -9,6 +9,7 @@
 #include <event2/http.h>
 
 #include "schemas/check.h"
+#include "tools/bridge/words.h"
 
 enum {
     BAD_REQUEST = 400,
@@ -77,20 +78,6 @@ static bool is_visible(span_t text) {
     return text.len > 0;
 }
 
-static bool same(span_t text, const char *other) {
-    return text.len == strlen(other) && strncasecmp((const char *)text.ptr, other, text.len) == 0;
-}
-
-static span_t trim(span_t text) {
-    while (text.len > 0 && (text.ptr[0] == ' ' || text.ptr[0] == '\t')) {
-        text = span_of(text.ptr + 1, text.len - 1);
-    }
-    while (text.len > 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
-}
-
 /* What stands before the byte is taken off with it; absent, if it is not there. */
 static span_t take_until(span_t *rest, char byte) {
     const uint8_t *end = rest->len > 0 ? memchr(rest->ptr, byte, rest->len) : NULL;
@@ -151,7 +138,7 @@ static bool take_target(reading_t *self, span_t target, bool options) {
         return refuse(self, TARGET_TOO_LONG, "The path with its query is too long");
     }
     if (!is_visible(target) || memchr(target.ptr, '#', target.len) != NULL ||
-        !(path || url || (options && same(target, "*")))) {
+        !(path || url || (options && words_same(target, "*")))) {
         return refuse(self, BAD_REQUEST, "The first line names no path");
     }
     self->target = target;
@@ -160,7 +147,8 @@ static bool take_target(reading_t *self, span_t target, bool options) {
 
 static bool take_first(reading_t *self, span_t line) {
     span_t method = take_until(&line, ' '), target = take_until(&line, ' ');
-    return take_method(self, method) && take_target(self, target, same(method, "OPTIONS")) && take_version(self, line);
+    return take_method(self, method) && take_target(self, target, words_same(method, "OPTIONS")) &&
+           take_version(self, line);
 }
 
 /* Headers */
@@ -192,12 +180,12 @@ static bool take_length(reading_t *self, span_t value) {
 
 static bool take_coding(reading_t *self, span_t value) {
     self->scan->chunked = true;
-    return same(value, "chunked") || refuse(self, NOT_IMPLEMENTED, "Bodies are chunked, or not coded at all");
+    return words_same(value, "chunked") || refuse(self, NOT_IMPLEMENTED, "Bodies are chunked, or not coded at all");
 }
 
 static bool take_expectation(reading_t *self, span_t value) {
     self->scan->expects = !self->old;
-    return same(value, "100-continue") || refuse(self, EXPECTATION_FAILED, "Only 100-continue can be expected");
+    return words_same(value, "100-continue") || refuse(self, EXPECTATION_FAILED, "Only 100-continue can be expected");
 }
 
 static bool take_single(reading_t *self, single_t which, span_t value) {
@@ -224,17 +212,15 @@ static bool take_single(reading_t *self, single_t which, span_t value) {
 
 static void take_connection(reading_t *self, span_t value) {
     span_t option;
-    do {
-        span_t rest = value;
-        option = take_until(&value, ',');
-        self->scan->closes |= same(trim(option.ptr != NULL ? option : rest), "close");
-    } while (option.ptr != NULL);
+    while (words_take(&value, &option)) {
+        self->scan->closes |= words_same(option, "close");
+    }
 }
 
 static bool take_header(reading_t *self, span_t line) {
     static const char *const singles[] = {"Host",   "Content-Length", "Transfer-Encoding",
                                           "Expect", "Authorization",  "Content-Type"};
-    span_t name = take_until(&line, ':'), value = trim(line);
+    span_t name = take_until(&line, ':'), value = words_trim(line);
     if (name.ptr == NULL ||
         !is_token(name)) { /* also of lines that go on from the one before, and of a blank behind it */
         return refuse(self, BAD_REQUEST, "A header's name is none");
@@ -246,11 +232,11 @@ static bool take_header(reading_t *self, span_t line) {
         return refuse(self, HEADERS_TOO_LARGE, "There are too many headers");
     }
     for (size_t i = 0; i < ARRAY_LENGTH(singles); i++) {
-        if (same(name, singles[i])) {
+        if (words_same(name, singles[i])) {
             return take_single(self, (single_t)i, value);
         }
     }
-    if (same(name, "Connection")) {
+    if (words_same(name, "Connection")) {
         take_connection(self, value);
     }
     return true;
@@ -337,7 +323,7 @@ bool scan_chunk(span_t line, uint64_t *bytes) {
             return false;
         }
     }
-    span_t rest = trim(span_of(line.ptr + digits, line.len - digits));
+    span_t rest = words_trim(span_of(line.ptr + digits, line.len - digits));
     *bytes = size;
     return digits > 0 && (rest.len == 0 || rest.ptr[0] == ';') && is_text(rest);
 }

@@ -19,6 +19,8 @@
 #include <wslay/wslay.h>
 
 #include "schemas/check.h"
+#include "tools/bridge/milliseconds.h"
+#include "tools/bridge/words.h"
 
 enum {
     SWITCHING_PROTOCOLS = 101,
@@ -258,7 +260,7 @@ static const stream_calls_t stream_calls = {.arrived = take_bytes, .drained = ta
 /* Heartbeats. */
 
 static void arm(socket_t *self, uint64_t after_ms) {
-    struct timeval after = {.tv_sec = (time_t)(after_ms / 1000), .tv_usec = (suseconds_t)(after_ms % 1000 * 1000)};
+    struct timeval after = milliseconds(after_ms);
     event_add(self->heartbeat, &after);
 }
 
@@ -290,18 +292,13 @@ static void look(evutil_socket_t fd, short events, void *context) {
 
 /* Coming. */
 
-/* Is the word in the list of a header, between commas? */
 static bool has_word(const char *list, const char *word) {
-    size_t bytes = strlen(word);
-    while (list != NULL && *list != 0) {
-        list += strspn(list, ", \t");
-        size_t len = strcspn(list, ", \t");
-        if (len == bytes && strncasecmp(list, word, len) == 0) {
-            return true;
-        }
-        list += len;
+    span_t rest = span_text(list != NULL ? list : ""), one;
+    bool found = false;
+    while (!found && words_take(&rest, &one)) {
+        found = words_same(one, word);
     }
-    return false;
+    return found;
 }
 
 const char *socket_accept(const http_request_t *request, char accept[SOCKET_ACCEPT_BYTES]) {

@@ -10,6 +10,7 @@
 
 #include "tools/bridge/live.h"
 #include "tools/bridge/message.h"
+#include "tools/bridge/milliseconds.h"
 #include "tools/bridge/problem.h"
 #include "tools/bridge/runs.h"
 #include "tools/bridge/stream.h"
@@ -64,7 +65,7 @@ static void say_end(reader_t *self, const char *code, const char *text) {
 /* The stream. */
 
 static void arm(reader_t *self, uint32_t ms) {
-    struct timeval after = {.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+    struct timeval after = milliseconds(ms);
     event_add(self->heartbeat, &after);
 }
 

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+// All flows, one after the other.
+import './auth.mjs';

@@ -53,7 +53,8 @@ for (const [language, says] of Object.entries(words)) {
 }
 
 flow('the page that was asked for comes after logging in', async ({ open, someone }) => {
-  const page = await open(await someone('Mina'), { path: '/settings' });
+  const page = await open(undefined, { path: '/settings' });
+  await fillLogIn(page, await someone('Mina'));
   await page.getByRole('heading', { name: 'Settings' }).waitFor();
   assert.equal(new URL(page.url()).pathname, '/settings');
 });
@@ -79,7 +80,6 @@ flow('a session that was ended elsewhere is told, and begun again in place', asy
   const mina = await someone('Mina');
   const page = await open(mina, { path: '/settings' });
   await ask(mina, 'POST', '/api/v1/auth/logout-all');
-  await page.reload();
   const dialog = page.getByRole('dialog');
   await dialog.waitFor();
   await looksRight(page);

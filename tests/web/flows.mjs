@@ -1,3 +1,5 @@
 // SPDX-License-Identifier: MIT
 // All flows, one after the other.
 import './auth.mjs';
+import './shop.mjs';
+import './admin.mjs';

@@ -4,7 +4,7 @@
  *
  *   flow('what must be so', async ({ someone, open }) => {
  *     const mina = await someone('Mina');                      signed up by the API
- *     const page = await open(mina, { phone: true });          in a browser context of her own, logged in by the form
+ *     const page = await open(mina, { phone: true });          in a browser context of her own, logged in
  *     await page.getByRole('button', { name: 'Log out' }).click();
  *   });
  *
@@ -30,7 +30,7 @@ const WAIT_MS = 15_000;
 
 export const viewports = { phone: { width: 390, height: 844 }, desktop: { width: 1440, height: 900 } };
 /** How long an order keeps its pieces: long enough to be paid, short enough to be waited for. */
-export const RESERVATION_MS = 8_000;
+export const RESERVATION_MS = 6_000;
 
 /** Waits until `look` gives something true, and returns it. */
 export async function until(look, what = look.toString()) {
@@ -115,7 +115,7 @@ export async function ask(person, method, path, body, headers = {}) {
 
 async function logIn(person) {
   const answer = await ask(undefined, 'POST', '/api/v1/auth/login', { email: person.email, password: person.password });
-  return Object.assign(person, { id: answer.user.id, name: answer.user.name, token: answer.access_token });
+  return Object.assign(person, { id: answer.user.id, name: answer.user.name, token: answer.access_token, answer });
 }
 
 let people = 0;
@@ -169,7 +169,14 @@ function watch(page, complaints) {
   });
 }
 
-/** In a browser of this kind; `person`: logs in by the form. */
+/** The browser of somebody who logged in before (tools/web/src/state/session.ts): a form for each would take long. */
+function storageOf({ answer }) {
+  const tokens = { access: answer.access_token, refresh: answer.refresh_token, until: Date.now() + answer.expires_in * 1000 };
+  const session = { name: 'doran.session', value: JSON.stringify({ user: answer.user, tokens }) };
+  return { cookies: [], origins: [{ origin: bridge.url, localStorage: [session] }] };
+}
+
+/** In a browser of this kind, where the person, if there is one, is logged in. */
 async function openPage(contexts, complaints, person, { path = '/', phone = false, language = 'en', dark = false } = {}) {
   const context = await browser.newContext({
     baseURL: bridge.url,
@@ -179,13 +186,13 @@ async function openPage(contexts, complaints, person, { path = '/', phone = fals
     locale: language === 'ko' ? 'ko-KR' : 'en-GB',
     colorScheme: dark ? 'dark' : 'light',
     reducedMotion: 'reduce',
+    storageState: person && storageOf(person),
   });
   contexts.push(context);
   context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
   watch(page, complaints);
   await page.goto(path);
-  if (person) await fillLogIn(page, person);
   return page;
 }
 

@@ -13,6 +13,7 @@ const names = readdirSync(tests).filter((name) => name.endsWith('_test.ts'));
 await build({
   configFile: false,
   logLevel: 'warn',
+  ssr: { noExternal: true },
   build: { ssr: true, outDir: made, emptyOutDir: true, rollupOptions: { input: names.map((name) => `${tests}/${name}`) } },
 });
 const results = names.map((name) => {

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/** Public rooms, to look into and to join. */
+import { Link } from 'wouter-preact';
+import { Avatar } from '../../components/Avatar';
+import { Badge } from '../../components/Badge';
+import { Empty } from '../../components/Empty';
+import { useTitle } from '../../components/hooks';
+import { rooms } from '../../state/rooms';
+import { readPublicRooms, type RoomView } from '../../state/rooms_api';
+import { t } from '../../strings';
+import { Pages } from './Pages';
+import { Head } from './RoomHead';
+import './room_list.css';
+
+function PublicRoom({ room }: { room: RoomView }) {
+  return (
+    <li>
+      <Link href={`/rooms/${room.id}`} class="room-row">
+        <Avatar id={room.id} name={room.name} />
+        <bdi class="room-name">{room.name}</bdi>
+        <span class="room-last">{t().chat.memberCount(room.member_count)}</span>
+        {rooms.value.get(room.id)?.joined === true && (
+          <span class="room-mark">
+            <Badge tone="accent">{t().chat.joined}</Badge>
+          </span>
+        )}
+      </Link>
+    </li>
+  );
+}
+
+export function Browse() {
+  useTitle(t().chat.browse);
+  const none = <Empty icon="chat" title={t().chat.noPublic} hint={t().chat.noPublicHint} />;
+  return (
+    <section class="room" aria-label={t().chat.browse}>
+      <Head name={t().chat.browse} />
+      <div class="browse">
+        <Pages read={readPublicRooms} show={(room) => <PublicRoom key={room.id} room={room} />} empty={none} />
+      </div>
+    </section>
+  );
+}

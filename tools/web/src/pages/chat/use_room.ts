@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+/** Has a room and its history here while one looks at it. */
+import { effect } from '@preact/signals';
+import { useEffect, useState } from 'preact/hooks';
+import { useAction } from '../../components/hooks';
+import type { Problem } from '../../api/problem';
+import { catchUp, historyOf, loadUnread, shrinkHistory } from '../../state/history';
+import { lastSeq } from '../../state/log';
+import { rooms, unreadOf } from '../../state/rooms';
+import { lookAt, lookAway } from '../../state/rooms_live';
+
+async function load(id: string): Promise<void> {
+  await lookAt(id);
+  const history = historyOf(id);
+  await catchUp(history);
+  const room = rooms.value.get(id);
+  if (room !== undefined && unreadOf(room) > 0) await loadUnread(history, room.read);
+}
+
+/** Reads whatever the log lacks of what is known to have happened. */
+function keepUp(id: string): () => void {
+  const history = historyOf(id);
+  return effect(() => {
+    const room = rooms.value.get(id);
+    const log = history.log.value;
+    if (room !== undefined && log.read && room.seq > lastSeq(log)) catchUp(history).catch(() => undefined);
+  });
+}
+
+export function useRoom(id: string): { ready: boolean; problem: Problem | undefined; again: () => void } {
+  const [ready, setReady] = useState(false);
+  const opening = useAction(async () => {
+    await load(id);
+    setReady(true);
+  });
+  useEffect(() => {
+    void opening.run();
+    const stop = keepUp(id);
+    return () => {
+      stop();
+      lookAway(id);
+      shrinkHistory(id);
+    };
+  }, []);
+  return { ready, problem: opening.problem, again: () => void opening.run() };
+}

@@ -40,7 +40,7 @@ export function Connection() {
     <div class="connection" role="status">
       {lost && (
         <div class="connection-line">
-          <span>{online ? t().common.reconnecting : `${t().common.offline}. ${t().common.offlineHint}`}</span>
+          <span>{online ? t().common.reconnecting : t().common.offline}</span>
           {online && (
             <Button kind="quiet" onClick={() => live.tryNow()}>
               {t().common.reconnectNow}

@@ -1,22 +1,83 @@
 // SPDX-License-Identifier: MIT
+import { useState } from 'preact/hooks';
 import { useLocation } from 'wouter-preact';
-import { answer, api } from '../../api/client';
+import { answer, api, ifMatch, tagged } from '../../api/client';
 import { Avatar } from '../../components/Avatar';
 import { Badge } from '../../components/Badge';
 import { Button } from '../../components/Button';
+import { Buttons, Dialog } from '../../components/Dialog';
 import { ErrorNote } from '../../components/ErrorNote';
-import { Segments } from '../../components/Field';
+import { Field, fieldError, Segments } from '../../components/Field';
 import { useAction, useLoaded } from '../../components/hooks';
 import { Skeleton } from '../../components/Loading';
 import { Card, Page } from '../../components/Page';
 import { say } from '../../components/Toasts';
 import { currentSession } from '../../api/tokens';
-import { forget, user } from '../../state/session';
+import { forget, setUser, user } from '../../state/session';
 import { language, languages, theme, themes } from '../../state/settings';
 import { showMoment, t } from '../../strings';
 import './Settings.css';
 
 const languageNames = { en: 'English', ko: '한국어' };
+
+function Profile() {
+  const me = user.value!;
+  const [changing, setChanging] = useState(false);
+  return (
+    <section class="who" aria-label={t().auth.profile}>
+      <Avatar id={me.id} name={me.name} size="large" />
+      <div class="who-text">
+        <p class="who-name">{me.name}</p>
+        <p class="soft">{me.email}</p>
+      </div>
+      <Button onClick={() => setChanging(true)}>
+        {t().auth.changeName}
+      </Button>
+      {changing && <NameDialog onClose={() => setChanging(false)} />}
+    </section>
+  );
+}
+
+function NameDialog({ onClose }: { onClose: () => void }) {
+  const me = user.value!;
+  const [name, setName] = useState(me.name);
+  const save = useAction(async () => {
+    const params = { path: { id: me.id } };
+    const { tag } = await tagged(api.GET('/api/v1/users/{id}', { params }));
+    setUser(await answer(api.PATCH('/api/v1/users/{id}', { params: { ...params, header: ifMatch(tag) }, body: { name } })));
+    say(t().common.saved);
+    onClose();
+  });
+  return (
+    <Dialog title={t().auth.changeName} onClose={onClose}>
+      <form
+        class="auth-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save.run();
+        }}
+      >
+        <Field
+          label={t().auth.name}
+          hint={t().auth.nameHint}
+          required
+          autofocus
+          autocomplete="nickname"
+          value={name}
+          error={fieldError(save.problem, 'name')}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+        <ErrorNote problem={save.problem} />
+        <Buttons>
+          <Button onClick={onClose}>{t().common.cancel}</Button>
+          <Button kind="primary" type="submit" busy={save.busy}>
+            {t().common.save}
+          </Button>
+        </Buttons>
+      </form>
+    </Dialog>
+  );
+}
 
 function Appearance() {
   return (
@@ -100,16 +161,9 @@ function Leave() {
 }
 
 export default function Settings() {
-  const me = user.value!;
   return (
     <Page title={t().auth.settings}>
-      <div class="who">
-        <Avatar id={me.id} name={me.name} size="large" />
-        <div>
-          <p class="who-name">{me.name}</p>
-          <p class="soft">{me.email}</p>
-        </div>
-      </div>
+      <Profile />
       <Appearance />
       <Devices />
       <Leave />

@@ -24,6 +24,7 @@ export const auth = {
   someoneElse: 'Log in as somebody else',
   settings: 'Settings',
   profile: 'Profile',
+  changeName: 'Change name',
   appearance: 'Appearance',
   language: 'Language',
   theme: 'Theme',

@@ -25,6 +25,7 @@ export const auth: typeof table = {
   someoneElse: '다른 계정으로 로그인',
   settings: '설정',
   profile: '프로필',
+  changeName: '이름 바꾸기',
   appearance: '화면',
   language: '언어',
   theme: '테마',

@@ -10,16 +10,14 @@ enum {
     EMAIL_KEY_BYTES = 2 * EMAIL_HASH_BYTES,
 };
 
-/* Nothing that a mail header could trip over: blanks, what is special there, control characters (of C1 as well, which
-   UTF-8 begins with 0xc2). */
+/* Nothing that a mail header could trip over: blanks, what is special there, control characters. */
 static bool is_clean(span_t email) {
     for (size_t i = 0; i < email.len; i++) {
-        uint8_t byte = email.ptr[i], next = i + 1 < email.len ? email.ptr[i + 1] : 0;
-        if (byte <= ' ' || byte == 0x7f || strchr("<>(),;:\\\"[]", byte) != NULL || (byte == 0xc2 && next < 0xa0)) {
+        if (strchr(" <>(),;:\\\"[]", email.ptr[i]) != NULL) {
             return false;
         }
     }
-    return true;
+    return span_find_control(email, span_text("")) == email.len;
 }
 
 /* Words with a dot between each two; how many. 0: there is an empty one, or one that begins or ends with an edge. */

@@ -32,11 +32,18 @@ static const struct detail {
     detail_kind_t kind;
     const char *before; /* what the kind puts behind it */
 } details[] = {
-    {"required", DETAIL_PLAIN, "is required"},         {"unknown", DETAIL_PLAIN, "there is no such field"},
-    {"not_a_map", DETAIL_PLAIN, "must be a map"},      {"type", DETAIL_TYPE, "must be "},
-    {"not_a_value", DETAIL_VALUES, "must be one of "}, {"too_short", DETAIL_LEAST, "must have at least "},
-    {"too_long", DETAIL_MOST, "must have at most "},   {"too_small", DETAIL_MIN, "must be at least "},
-    {"too_large", DETAIL_MAX, "must be at most "},     {"not_a_key", DETAIL_PLAIN, "must be " ADDRESS_KEY_TEXT},
+    {"required", DETAIL_PLAIN, "is required"},
+    {"unknown", DETAIL_PLAIN, "there is no such field"},
+    {"not_a_map", DETAIL_PLAIN, "must be a map"},
+    {"type", DETAIL_TYPE, "must be "},
+    {"not_a_value", DETAIL_VALUES, "must be one of "},
+    {"too_short", DETAIL_LEAST, "must have at least "},
+    {"too_long", DETAIL_MOST, "must have at most "},
+    {"too_small", DETAIL_MIN, "must be at least "},
+    {"too_large", DETAIL_MAX, "must be at most "},
+    {"not_a_key", DETAIL_PLAIN, "must be " ADDRESS_KEY_TEXT},
+    {"not_a_line", DETAIL_PLAIN, "must have no control characters"},
+    {"not_lines", DETAIL_PLAIN, "must have no control characters but newline and tab"},
 };
 
 enum { DETAIL_BYTES = 256 };

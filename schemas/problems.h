@@ -24,7 +24,7 @@ typedef struct problem {
         *field;       /* NULL: the record as a whole, or an unknown field `name`; without a name: the element */
     span_t name;      /* of an unknown field */
     const char *code; /* required, unknown, type, too_short, too_long, too_small, too_large, not_a_value,
-                         not_a_key, not_a_map */
+                         not_a_key, not_a_line, not_lines, not_a_map */
     problem_step_t path[RECORD_NESTING_MAX]; /* from the outermost record to the one with the field */
     uint32_t depth;                          /* of the path */
 } problem_t;

@@ -241,8 +241,14 @@ static void note_whole(const decoder_t *self, const char *code) {
 static void check_inside(decoder_t *self, const field_t *field, span_t raw);
 
 static const char *check_form(const decoder_t *self, const field_t *field, span_t text) {
-    bool is_key = (field->flags & IS_KEY) != 0;
-    return is_key && self->strictness == FROM_WIRE && !address_key_valid(text) ? "not_a_key" : NULL;
+    uint32_t flags = self->strictness == FROM_WIRE ? field->flags : 0;
+    if ((flags & IS_KEY) != 0 && !address_key_valid(text)) {
+        return "not_a_key";
+    }
+    if ((flags & IS_LINE) != 0 && span_find_control(text, span_text("")) < text.len) {
+        return "not_a_line";
+    }
+    return (flags & IS_LINES) != 0 && span_find_control(text, span_text("\n\t")) < text.len ? "not_lines" : NULL;
 }
 
 /* out: the struct, or NULL to check only. */

@@ -40,6 +40,8 @@ enum field_flags {
                          of the same record */
     SYSTEM = 1 << 3,  /* of a request: from callers with a key, who act for others; people are not asked for it */
     IS_KEY = 1 << 5,  /* of a text, or of each of a list: on the wire it must be what a key of an actor may be */
+    IS_LINE = 1 << 6, /* of a text: on the wire without control characters, ... */
+    IS_LINES = 1 << 7, /* ... or but for newline and tab */
 };
 
 typedef struct enumeration {

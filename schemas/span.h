@@ -36,6 +36,20 @@ static inline size_t span_characters(span_t text) {
     return count;
 }
 
+/* Where the first control character of a text in UTF-8 stands that is none of those that are fine; its length: there is
+   none. One of C0, DEL, or C1, which is two bytes. */
+static inline size_t span_find_control(span_t text, span_t fine) {
+    enum { DEL = 0x7f, C1_LEAD = 0xc2, C1_END = 0xa0 };
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = text.ptr[i], next = i + 1 < text.len ? text.ptr[i + 1] : C1_END;
+        bool is_control = byte < ' ' || byte == DEL || (byte == C1_LEAD && next < C1_END);
+        if (is_control && (fine.len == 0 || memchr(fine.ptr, byte, fine.len) == NULL)) {
+            return i;
+        }
+    }
+    return text.len;
+}
+
 /* Order of bytes, shorter first among equals: the order of LMDB's keys. */
 static inline int span_compare(span_t a, span_t b) {
     size_t shared = a.len < b.len ? a.len : b.len;

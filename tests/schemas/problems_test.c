@@ -81,6 +81,8 @@ Test(problems, each_code_is_told_in_words) {
         {&delta, "too_large", "must be at most 5"},
         {&colour, "not_a_value", "must be one of RED, GREEN"},
         {&name, "not_a_key", "must be 1 to 200 of A-Z a-z 0-9 . _ @ + -"},
+        {&name, "not_a_line", "must have no control characters"},
+        {&name, "not_lines", "must have no control characters but newline and tab"},
         {&place, "type", "must be a map"},
         {&lines, "type", "must be a list"},
         {&lines, "too_short", "must have at least 1 elements"},

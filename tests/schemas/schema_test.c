@@ -236,3 +236,42 @@ Test(schema, what_is_no_key_is_refused_from_the_wire_and_read_from_the_store) {
         cr_assert_eq(record_decode(&record_order_wish, &tape, 0, FROM_STORE, &wish, NULL), STATUS_OK);
     }
 }
+
+/* Of a text that a field of this name has; NULL: it is taken. */
+static const char *problem_of_post(const char *field, const char *text, size_t len, strictness_t strictness) {
+    static problems_t problems;
+    uint8_t bytes[64];
+    room_post_t post;
+    pack_t pack = pack_into(bytes, sizeof bytes);
+    problems.count = 0;
+    pack_map(&pack, 2);
+    pack_cstring(&pack, field);
+    pack_text(&pack, span_of(text, len));
+    pack_cstring(&pack, strcmp(field, "text") == 0 ? "client_id" : "text");
+    pack_cstring(&pack, "x");
+    tape_t tape = read_bytes(pack_bytes(&pack));
+    status_t status = record_decode(&record_room_post, &tape, 0, strictness, &post, &problems);
+    cr_assert_eq(status != STATUS_OK, problems.count > 0);
+    cr_assert(problems.count == 0 || strcmp(problems.items[0].field->name, field) == 0);
+    return problems.count > 0 ? problems.items[0].code : NULL;
+}
+
+Test(schema, control_characters_are_refused_from_the_wire_and_read_from_the_store) {
+    static const struct {
+        const char *text;
+        size_t len;
+        bool of_a_line, of_lines; /* is it refused? */
+    } rows[] = {
+        {"a\0b", 3, true, true},       {"\x1f", 1, true, true},     {"\x7f", 1, true, true},
+        {"\xc2\x80", 2, true, true},   {"\xc2\x9f", 2, true, true}, {"\r", 1, true, true},
+        {"a\nb\tc", 5, true, false},   {" ", 1, false, false},      {"\xc2\xa0", 2, false, false},
+        {"\xc3\x80", 2, false, false}, {"한글", 6, false, false},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        const char *line = problem_of_post("client_id", rows[i].text, rows[i].len, FROM_WIRE);
+        const char *lines = problem_of_post("text", rows[i].text, rows[i].len, FROM_WIRE);
+        cr_assert_eq(line != NULL && strcmp(line, "not_a_line") == 0, rows[i].of_a_line, "%zu", i);
+        cr_assert_eq(lines != NULL && strcmp(lines, "not_lines") == 0, rows[i].of_lines, "%zu", i);
+        cr_assert_null(problem_of_post("text", rows[i].text, rows[i].len, FROM_STORE));
+    }
+}

@@ -114,11 +114,13 @@ static void assert_field_sound(const record_t *record, const field_t *field) {
     cr_assert(field->type != FIELD_RECORD || field->element != NULL, "%s.%s", record->name, field->name);
     cr_assert(field->type == FIELD_RECORD || field->type == FIELD_LIST || field->element == NULL, "%s.%s", record->name,
               field->name);
-    cr_assert_eq(field->flags & ~(uint32_t)(REQUIRED | SECRET | INDEX | BY_TIME | SYSTEM | IS_KEY), 0, "%s.%s",
-                 record->name, field->name);
+    cr_assert_eq(field->flags & ~(uint32_t)(REQUIRED | SECRET | INDEX | BY_TIME | SYSTEM | IS_KEY | IS_LINE | IS_LINES),
+                 0, "%s.%s", record->name, field->name);
     cr_assert((field->flags & IS_KEY) == 0 || field->type == FIELD_TEXT ||
                   (field->type == FIELD_LIST && field->element == NULL),
               "%s.%s is no text", record->name, field->name);
+    cr_assert((field->flags & (IS_LINE | IS_LINES)) == 0 || field->type == FIELD_TEXT, "%s.%s is no text", record->name,
+              field->name);
     cr_assert_neq(field->flags & (REQUIRED | SYSTEM), REQUIRED | SYSTEM, "%s.%s: people cannot give it", record->name,
                   field->name);
     cr_assert_leq(strlen(field->name), PROBLEM_NAME_BYTES_MAX, "%s.%s", record->name, field->name);

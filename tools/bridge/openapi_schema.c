@@ -38,11 +38,17 @@ static const struct shape {
     {"currency", "pattern", "^[A-Z]{3}$"},
 };
 
+#define LINE_PATTERN "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+#define LINES_PATTERN "^[^\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f]*$"
+
 static json_t *text_schema(const field_t *field) {
     json_t *schema = value_made(json_pack("{ss sI sI}", "type", "string", "minLength", (json_int_t)field->min,
                                           "maxLength", (json_int_t)field->max));
     if ((field->flags & IS_KEY) != 0) {
         value_set(schema, "pattern", json_string(OPENAPI_KEY_PATTERN));
+    }
+    if ((field->flags & (IS_LINE | IS_LINES)) != 0) {
+        value_set(schema, "pattern", json_string((field->flags & IS_LINE) != 0 ? LINE_PATTERN : LINES_PATTERN));
     }
     for (size_t i = 0; i < ARRAY_LENGTH(shapes); i++) {
         if (strcmp(shapes[i].name, field->name) == 0) {

@@ -5,6 +5,7 @@ import string
 import uuid
 
 KEY = "^[A-Za-z0-9._@+-]+$"
+NO_CONTROLS = "^[^"  # begins the pattern of a text without control characters
 LETTERS = string.ascii_letters + string.digits + " äß한글"
 
 
@@ -56,7 +57,7 @@ class Values:
             return f"20{self.random.randint(20, 60)}-0{self.random.randint(1, 9)}-17T12:00:00Z"
         if schema.get("pattern") == "^[A-Z]{3}$":
             return self.random.choice(["EUR", "KRW", "USD"])
-        if "pattern" in schema:
+        if "pattern" in schema and not schema["pattern"].startswith(NO_CONTROLS):
             return str(uuid.UUID(int=self.random.getrandbits(128)))
         least, most = schema.get("minLength", 0), min(schema.get("maxLength", 40), 4000)
         length = self.random.choice([least, *[self.random.randint(least, min(most, least + 20)) for _ in range(4)]])
@@ -100,6 +101,8 @@ class Values:
                 yield ""
             if schema.get("pattern") == KEY:
                 yield "a b"
+            if schema.get("pattern", "").startswith(NO_CONTROLS):
+                yield from ("a\0b", "a\x1bb", "a\x85b")
         elif kind == "integer":
             yield from ("17", 1.5, None, True)
             if "maximum" in schema:

@@ -3,7 +3,7 @@
 import { showNumber } from '.';
 import { language } from '../state/settings';
 
-const KIB = 1024;
+const KILO = 1000;
 const MS_PER_S = 1000;
 const US_PER_MS = 1000;
 const SIZES = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
@@ -23,9 +23,9 @@ function unit(value: number, name: string, display: 'short' | 'narrow' | 'long' 
 const digitsOf = (value: number): number => (value < 10 ? 2 : value < 100 ? 1 : 0);
 
 export function showBytes(bytes: number): string {
-  const step = Math.min(SIZES.length - 1, bytes < KIB ? 0 : Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / KIB ** step;
-  return unit(value, SIZES[step]!, 'short', step === 0 ? 0 : digitsOf(value));
+  const step = Math.min(SIZES.length - 1, bytes < KILO ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / KILO ** step;
+  return step === 0 ? unit(value, SIZES[0]!, 'narrow') : unit(value, SIZES[step]!, 'short', digitsOf(value));
 }
 
 /** A time that something takes or took: its two largest units. */

@@ -31,8 +31,8 @@ function Row({ shard, looks }: { shard: Shard; looks: Looks }) {
     <tr role="row">
       <th scope="row" role="rowheader">{t().admin.server.shard(shard.id)}</th>
       <td role="cell" data-name={t().admin.server.rate} class="shard-rate">
-        <Sparkline values={rates(looks, shard.id)} />
         {showNumber(shard.per_s)}
+        <Sparkline values={rates(looks, shard.id)} />
       </td>
       {columns().map(({ name, text }) => (
         <td key={name} role="cell" data-name={name}>{text(shard)}</td>

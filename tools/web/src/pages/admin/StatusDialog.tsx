@@ -53,7 +53,7 @@ export function StatusDialog({ held, status, show, again, close }: Properties) {
         value={reason}
         onInput={(event) => setReason(event.currentTarget.value)}
       />
-      <ErrorNote problem={change.problem} />
+      {change.problem && <ErrorNote problem={change.problem} />}
       <Buttons>
         <Button onClick={close}>{words.keep}</Button>
         <Button kind={status === 'ACTIVE' ? 'primary' : 'danger'} busy={change.busy} onClick={change.run}>

@@ -8,6 +8,7 @@ import { ErrorNote } from '../../components/ErrorNote';
 import { useAction } from '../../components/hooks';
 import { Skeleton } from '../../components/Loading';
 import { Page } from '../../components/Page';
+import { Rows } from '../../components/RowLink';
 import { showDay, t } from '../../strings';
 import type { Person, Wanted } from './calls';
 import { StatusBadge } from './StatusBadge';
@@ -52,17 +53,17 @@ function Results({ wanted }: { wanted: Wanted }) {
   const count = items?.length ?? 0;
   return (
     <>
-      <ErrorNote problem={problem} />
+      {problem && <ErrorNote problem={problem} />}
       <p class="soft small" role="status">
         {count > 0 && (next === undefined ? words.shown : words.shownMore)(count)}
       </p>
       {!items && !problem && <Skeleton />}
       {items && count === 0 && <Empty icon="people" title={words.none} hint={words.noneText} />}
-      <ul class="rows">
+      <Rows>
         {items?.map((person) => (
           <Row key={person.id} person={person} />
         ))}
-      </ul>
+      </Rows>
       {next !== undefined && (
         <Button busy={showMore.busy} onClick={showMore.run}>
           {t().common.more}

@@ -14,6 +14,7 @@ const NUMBERS_WIDTH = 44;
 const TOP_MIN = 4;
 const HEADROOM = 1.05;
 const MS_PER_S = 1000;
+const HALF_DAY_S = 43_200;
 
 interface Properties {
   times: number[]; // s since 1970, of the begin of each day, UTC
@@ -39,7 +40,10 @@ function optionsOf(host: HTMLElement): uPlot.Options {
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(TOP_MIN, Math.ceil(max * HEADROOM))] } },
+    scales: {
+      x: { range: (_plot, min, max) => [min - HALF_DAY_S, max + HALF_DAY_S] },
+      y: { range: (_plot, _min, max) => [0, Math.max(TOP_MIN, Math.ceil(max * HEADROOM))] },
+    },
     axes: axesOf(colour),
     series: [{}, { fill: colour('--accent'), width: 0, points: { show: false }, paths }],
     tzDate: (at) => uPlot.tzDate(new Date(at * MS_PER_S), 'UTC'),

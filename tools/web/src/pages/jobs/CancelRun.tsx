@@ -24,7 +24,7 @@ export function CancelRun({ run, show }: { run: Run; show: (run: Run) => void })
       {asked && (
         <Dialog title={words.cancelTitle(run.run)} onClose={() => ask(false)}>
           <p>{words.cancelText}</p>
-          <ErrorNote problem={cancel.problem} />
+          {cancel.problem && <ErrorNote problem={cancel.problem} />}
           <Buttons>
             <Button onClick={() => ask(false)}>{words.cancelKeep}</Button>
             <Button kind="danger" busy={cancel.busy} onClick={cancel.run}>

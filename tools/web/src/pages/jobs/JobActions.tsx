@@ -33,6 +33,7 @@ export function JobActions({ held, show, again, began }: Properties) {
       throw thrown;
     }
   });
+  const problem = run.problem ?? toggle.problem;
   return (
     <>
       <div class="jobs-acts">
@@ -46,7 +47,7 @@ export function JobActions({ held, show, again, began }: Properties) {
           {words.changePlan}
         </Link>
       </div>
-      <ErrorNote problem={run.problem ?? toggle.problem} />
+      {problem && <ErrorNote problem={problem} />}
     </>
   );
 }

@@ -40,31 +40,33 @@ export function MoreFields({ draft, wrong, change }: Edit) {
   return (
     <details class="more" open={wrong.overlap !== undefined || wrong.catch_up !== undefined || wrong.jitter_s !== undefined}>
       <summary>{form.more}</summary>
-      <Select
-        label={plan.overlapTitle}
-        value={draft.overlap}
-        error={wrong.overlap}
-        choices={OVERLAPS.map((value) => ({ value, label: plan.overlap[value] }))}
-        onChange={(overlap) => change({ overlap })}
-      />
-      <Select
-        label={plan.catchUpTitle}
-        value={draft.catch_up}
-        error={wrong.catch_up}
-        choices={CATCH_UPS.map((value) => ({ value, label: plan.catchUp[value] }))}
-        onChange={(catch_up) => change({ catch_up })}
-      />
-      <Field
-        name="jitter_s"
-        type="number"
-        min={0}
-        label={form.jitter}
-        hint={form.jitterHint}
-        value={draft.jitter_s}
-        error={wrong.jitter_s}
-        onInput={(event) => change({ jitter_s: event.currentTarget.valueAsNumber })}
-      />
-      <Check label={form.enabled} checked={draft.enabled} onChange={() => change({ enabled: !draft.enabled })} />
+      <div class="more-body">
+        <Select
+          label={plan.overlapTitle}
+          value={draft.overlap}
+          error={wrong.overlap}
+          choices={OVERLAPS.map((value) => ({ value, label: plan.overlap[value] }))}
+          onChange={(overlap) => change({ overlap })}
+        />
+        <Select
+          label={plan.catchUpTitle}
+          value={draft.catch_up}
+          error={wrong.catch_up}
+          choices={CATCH_UPS.map((value) => ({ value, label: plan.catchUp[value] }))}
+          onChange={(catch_up) => change({ catch_up })}
+        />
+        <Field
+          name="jitter_s"
+          type="number"
+          min={0}
+          label={form.jitter}
+          hint={form.jitterHint}
+          value={draft.jitter_s}
+          error={wrong.jitter_s}
+          onInput={(event) => change({ jitter_s: event.currentTarget.valueAsNumber })}
+        />
+        <Check label={form.enabled} checked={draft.enabled} onChange={() => change({ enabled: !draft.enabled })} />
+      </div>
     </details>
   );
 }

@@ -62,7 +62,7 @@ export function PlanForm({ name, held }: { name: string; held: Held<Job> | null 
         <strong>{scheduleWords(scheduleOf(draft))}</strong>
       </p>
       <MoreFields {...edit} />
-      {Object.keys(wrong).length === 0 && <ErrorNote problem={save.problem} />}
+      {save.problem && Object.keys(wrong).length === 0 && <ErrorNote problem={save.problem} />}
       <div class="jobs-acts">
         <Button kind="primary" type="submit" busy={save.busy}>
           {words.save}

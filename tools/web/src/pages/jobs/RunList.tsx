@@ -26,7 +26,7 @@ function Older({ show }: { show: () => Promise<void> }) {
   const { run, busy, problem } = useAction(show);
   return (
     <>
-      <ErrorNote problem={problem} />
+      {problem && <ErrorNote problem={problem} />}
       <Button busy={busy} onClick={run}>
         {t().jobs.runs.older}
       </Button>
@@ -40,7 +40,7 @@ export function RunList({ job, about, ended }: { job: string; about: string; end
   if (runs?.length === 0) return <Empty icon="clock" title={t().jobs.runs.none} hint={t().jobs.runs.noneText} />;
   return (
     <>
-      <ErrorNote problem={problem} />
+      {problem && <ErrorNote problem={problem} />}
       <Rows>{runs?.map((run) => <Row key={run.run} run={run} />)}</Rows>
       {older && <Older show={older} />}
     </>

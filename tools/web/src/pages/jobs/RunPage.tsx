@@ -36,7 +36,7 @@ function factsOf(run: Run): [string, string | undefined][] {
 
 function Standing({ run, show }: { run: Run; show: (run: Run) => void }) {
   return (
-    <Card title={t().jobs.runs.state[run.state]} actions={<RunBadge run={run} />}>
+    <Card title={jobName(run.job)} actions={<RunBadge run={run} />}>
       {goesOn(run) && <Progress run={run} />}
       {run.cause !== undefined && (
         <p class="run-cause">
@@ -67,8 +67,7 @@ export function RunPage({ name, run: number }: { name: string; run: string }) {
   usePoll(ask, POLL_MS, id);
   return (
     <Page title={t().jobs.runs.number(Number(number))} back={`/jobs/${name}`}>
-      <p class="soft">{jobName(name)}</p>
-      <ErrorNote problem={problem} />
+      {problem && <ErrorNote problem={problem} />}
       {run && <Standing run={run} show={show} />}
       {run?.state === 'SUCCEEDED' && <Report id={id} />}
     </Page>

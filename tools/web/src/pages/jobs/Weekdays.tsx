@@ -18,11 +18,14 @@ export function Weekdays({ draft, wrong, change }: Edit) {
       <div class="segments-row">
         {WEEK.map((day) => (
           <label key={day} class="segment">
-            <input type="checkbox" name="weekdays" checked={weekdays.includes(day)} onChange={() => toggle(day)} />
-            <span>
-              <span aria-hidden="true">{showWeekday(day, 'short')}</span>
-              <span class="unseen">{showWeekday(day)}</span>
-            </span>
+            <input
+              type="checkbox"
+              name="weekdays"
+              aria-label={showWeekday(day)}
+              checked={weekdays.includes(day)}
+              onChange={() => toggle(day)}
+            />
+            <span aria-hidden="true">{showWeekday(day, 'short')}</span>
           </label>
         ))}
       </div>

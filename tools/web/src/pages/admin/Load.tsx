@@ -2,7 +2,8 @@
 import { showNumber, t } from '../../strings';
 import { showMicros } from '../../strings/figures';
 import { Gauge, Gauges } from './Gauge';
-import { type Looks, rateText } from './look';
+import type { Looks } from './look';
+import { rateText } from './rate_text';
 import { worriesOf } from './worries';
 
 /** How much there is to do, and how long it waits. */

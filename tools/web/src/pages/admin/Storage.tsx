@@ -2,7 +2,8 @@
 import { showNumber, t } from '../../strings';
 import { showBytes, showMicros } from '../../strings/figures';
 import { Gauge, Gauges } from './Gauge';
-import { type Looks, rateText } from './look';
+import type { Looks } from './look';
+import { rateText } from './rate_text';
 import { worriesOf } from './worries';
 
 /** What is written, and how soon it is safe. */

@@ -4,7 +4,6 @@
  * sums over the shards, and rates of what only counts up.
  */
 import type { components } from '../../api/document';
-import { showNumber } from '../../strings';
 
 export type Stat = components['schemas']['stat_reply_with_version'];
 
@@ -74,5 +73,3 @@ export const KEPT = 90; // looks: a minute and a half
 export function remember(looks: Looks, look: Look): Looks {
   return [...looks, look].slice(-KEPT);
 }
-
-export const rateText = (rate: number | undefined): string => (rate === undefined ? '–' : showNumber(rate));

@@ -8,15 +8,9 @@ export function goesOn(run: Run): boolean {
   return run.state === 'WAITING' || run.state === 'RUNNING';
 }
 
-// How long it took, or has taken until now; undefined: it has not begun.
+/** How long it took, or has taken until now; undefined: it has not begun. */
 export function tookWords(run: Run): string | undefined {
   if (run.started_at === undefined) return undefined;
   const until = run.ended_at === undefined ? Date.now() : Date.parse(run.ended_at);
   return showLasting(Math.max(0, until - Date.parse(run.started_at)));
-}
-
-// The pages of a job's runs: what was polled anew stands in front of what is known already.
-export function mergeRuns(fresh: Run[], known: Run[]): Run[] {
-  const last = fresh[fresh.length - 1];
-  return last ? [...fresh, ...known.filter((run) => run.run < last.run)] : known;
 }

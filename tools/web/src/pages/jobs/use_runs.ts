@@ -4,7 +4,8 @@ import { useState } from 'preact/hooks';
 import { Problem } from '../../api/problem';
 import { usePoll } from '../../components/poll';
 import { listRuns, type Run } from './calls';
-import { goesOn, mergeRuns, POLL_MS } from './runs';
+import { mergeRuns } from './merge_runs';
+import { goesOn, POLL_MS } from './runs';
 
 interface Runs {
   runs: Run[] | undefined; // undefined: not known yet

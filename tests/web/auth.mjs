@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Signing up, logging in, the frame around the pages, settings.
 import assert from 'node:assert/strict';
-import { ask, bridge, fillLogIn, flow, looksRight, shoot, stranger } from './lib.mjs';
+import { ask, bridge, fillLogIn, flow, isInside, looksRight, shoot, stranger } from './lib.mjs';
 
 const words = {
   en: { signUp: 'Sign up', logIn: 'Log in', wrong: 'E-mail or password is wrong.', taken: /account with this e-mail/, logOut: 'Log out', you: 'You' },
@@ -23,7 +23,7 @@ for (const [language, says] of Object.entries(words)) {
     await looksRight(page);
     await shoot(page, `sign-up-${language}`);
     await page.getByRole('button', { name: says.signUp, exact: true }).click();
-    await page.getByRole('navigation').waitFor();
+    await isInside(page);
     await page.goto('/settings');
     await page.getByText(mina.email).waitFor();
     await looksRight(page);
@@ -31,7 +31,7 @@ for (const [language, says] of Object.entries(words)) {
     await page.getByRole('button', { name: says.logOut, exact: true }).click();
     await fillLogIn(page, mina);
     await page.reload();
-    await page.getByRole('navigation').waitFor();
+    await isInside(page);
   });
 
   flow(`what is wrong with a log-in is said (${language})`, async ({ open, someone }) => {

@@ -200,7 +200,12 @@ export async function fillLogIn(page, person) {
   await page.locator('input[name=email]').fill(person.email);
   await page.locator('input[name=password]').fill(person.password);
   await page.locator('form button[type=submit]').click();
-  await page.getByRole('navigation').waitFor();
+  await isInside(page);
+}
+
+/** Until who is there is logged in: the frame is around the page. */
+export function isInside(page) {
+  return page.getByRole('navigation').first().waitFor();
 }
 
 /** No finding of axe, and nothing wider than the page. */

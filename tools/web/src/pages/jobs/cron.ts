@@ -42,21 +42,26 @@ function valueOf(text: string, { min, max, names }: Limits): number | null {
 
 function rangeOf(text: string, limits: Limits): [number, number] | null {
   if (text === '*') return [limits.min, limits.max === 7 ? 6 : limits.max];
-  const [first = '', last] = text.split('-', 2);
+  const [first = '', last, ...more] = text.split('-');
   const from = valueOf(first, limits);
   let to = last === undefined ? from : valueOf(last, limits);
   if (limits.max === 7 && to === 0 && from !== 0) to = 7; // FRI-SUN
-  return from === null || to === null || from > to ? null : [from, to];
+  return more.length > 0 || from === null || to === null || from > to ? null : [from, to];
+}
+
+function stepOf(text: string, { max }: Limits): number | null {
+  const step = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  return step >= 1 && step <= max ? step : null;
 }
 
 function setOf(text: string, limits: Limits): number[] | null {
   const found = new Set<number>();
   for (const item of text.split(',')) {
-    const [range = '', stepText] = item.split('/', 2);
+    const [range = '', stepText, ...more] = item.split('/');
     const bounds = rangeOf(range, limits);
-    const step = stepText === undefined ? 1 : Number(stepText);
+    const step = stepText === undefined ? 1 : stepOf(stepText, limits);
     const stepped = stepText !== undefined;
-    if (!bounds || !(step >= 1) || (stepped && range !== '*' && !range.includes('-'))) return null;
+    if (!bounds || step === null || more.length > 0 || (stepped && range !== '*' && !range.includes('-'))) return null;
     for (let value = bounds[0]; value <= bounds[1]; value += step) found.add(limits.max === 7 ? value % 7 : value);
   }
   return [...found].sort((a, b) => a - b);

@@ -2,30 +2,49 @@
 /** Asks again and again while somebody looks: not while the page is hidden, and never twice at once. */
 import { useEffect, useRef } from 'preact/hooks';
 
-// `ask` says whether to go on; what it throws is its own to catch. A change of `about` begins anew.
+/**
+ * Calls ask now, and again wait() ms behind its end, until wait() is undefined or the function that is returned is called. It is
+ * asked at once when the page is shown again, or the network is back. What ask throws is its own to catch.
+ */
+export function poll(ask: () => Promise<void>, wait: () => number | undefined): () => void {
+  const end = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let asking = false;
+  const round = async (): Promise<void> => {
+    clearTimeout(timer);
+    if (asking || document.hidden || end.signal.aborted) return;
+    asking = true;
+    await ask();
+    asking = false;
+    if (end.signal.aborted) return;
+    const ms = wait();
+    if (ms === undefined) end.abort();
+    else timer = setTimeout(round, ms);
+  };
+  document.addEventListener('visibilitychange', round, { signal: end.signal });
+  window.addEventListener('online', round, { signal: end.signal });
+  void round();
+  return () => {
+    clearTimeout(timer);
+    end.abort();
+  };
+}
+
+// `ask` says whether to go on. A change of `about` begins anew.
 export function usePoll(ask: (signal: AbortSignal) => Promise<boolean>, interval_ms: number, about: string): void {
   const latest = useRef(ask);
   latest.current = ask;
   useEffect(() => {
     const end = new AbortController();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let asking = false;
-    const round = async (): Promise<void> => {
-      if (asking || document.hidden || end.signal.aborted) return;
-      asking = true;
-      const more = await latest.current(end.signal);
-      asking = false;
-      if (more && !end.signal.aborted) timer = setTimeout(round, interval_ms);
-      else end.abort();
-    };
-    const look = (): void => {
-      clearTimeout(timer);
-      if (!document.hidden) void round();
-    };
-    document.addEventListener('visibilitychange', look, { signal: end.signal });
-    void round();
+    let more = true;
+    const stop = poll(
+      async () => {
+        more = await latest.current(end.signal);
+      },
+      () => (more ? interval_ms : undefined),
+    );
     return () => {
-      clearTimeout(timer);
+      stop();
       end.abort();
     };
   }, [interval_ms, about]);

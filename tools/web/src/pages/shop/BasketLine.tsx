@@ -19,7 +19,7 @@ export function BasketLine({ line: { sku, quantity, note }, fixed }: { line: Lin
     <li class="basket-line">
       <div class="basket-line-what">
         {stock ? <Link href={productPath(stock.product)}>{name}</Link> : name}
-        {note && <span class="soft small">{note}</span>}
+        {note !== '' && <span class="soft small">{note ?? sku}</span>}
         {stock === null ? <Badge tone="danger">{words.gone}</Badge> : <StockNote stocks={[stock]} />}
       </div>
       <IconButton icon="trash" label={words.takeOutOf(name)} disabled={fixed} onClick={() => setQuantity(sku, 0)} />

@@ -8,9 +8,11 @@ import { LinkButton } from './LinkButton';
 export function BasketLink() {
   const { length } = basket.value.lines;
   return (
-    <LinkButton href="/shop/basket" icon="bag">
-      {t().shop.basket}
+    <span class="basket-link">
+      <LinkButton href="/shop/basket" icon="bag" compact>
+        {t().shop.basket}
+      </LinkButton>
       <Count value={length} label={t().shop.basketCount(length)} />
-    </LinkButton>
+    </span>
   );
 }

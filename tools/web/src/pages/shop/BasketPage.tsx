@@ -44,7 +44,7 @@ function Filled({ lines, fixed, busy, order }: { lines: Line[]; fixed: boolean; 
       </ul>
       <p class="shop-total">
         <span>{words.total}</span>
-        <strong class="numbers">{total === undefined ? '…' : mixed ? words.mixed : showMoney(total)}</strong>
+        {mixed ? <span>{words.mixed}</span> : <strong class="numbers">{total === undefined ? '…' : showMoney(total)}</strong>}
       </p>
       <Button kind="primary" busy={busy} disabled={mixed || fixed} onClick={order}>
         {words.order}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { Link } from 'wouter-preact';
+import { RowLink } from '../../components/RowLink';
 import { showMoment, showMoney, t } from '../../strings';
 import type { Order } from './api';
 import { OrderBadge } from './OrderBadge';
@@ -15,16 +15,13 @@ function titleOf({ lines }: Order): string {
 
 /** An order in a list. */
 export function OrderRow({ order }: { order: Order }) {
+  const { id, created_at, state, total } = order;
   return (
-    <li class="order-row">
-      <Link href={orderPath(order.id)} class="order-row-title">
-        {titleOf(order)}
-      </Link>
-      <span class="order-row-total numbers">{order.total && showMoney(order.total)}</span>
-      <time class="soft small" dateTime={order.created_at}>
-        {showMoment(order.created_at)}
-      </time>
-      <OrderBadge state={order.state} />
-    </li>
+    <RowLink href={orderPath(id)} title={titleOf(order)} after={<OrderBadge state={state} />}>
+      <span class="order-row-foot soft small">
+        <time dateTime={created_at}>{showMoment(created_at)}</time>
+        <span class="numbers">{total && showMoney(total)}</span>
+      </span>
+    </RowLink>
   );
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+import { user } from '../../state/session';
 import { t } from '../../strings';
 import type { Order } from './api';
 import { Countdown } from './Countdown';
-import { LinkButton } from './LinkButton';
+import { OrderAgain } from './OrderAgain';
 import { OrderBadge } from './OrderBadge';
 import { Reasons } from './Reasons';
 
@@ -20,11 +21,7 @@ export function OrderStatus({ order }: { order: Order }) {
         {reasons && <Reasons reasons={reasons} />}
       </div>
       {state === 'RESERVED' && expires_at && <Countdown until={expires_at} />}
-      {isLost(order) && (
-        <p>
-          <LinkButton href="/shop">{t().shop.toProducts}</LinkButton>
-        </p>
-      )}
+      {isLost(order) && order.user === user.value?.id && <OrderAgain order={order} />}
     </>
   );
 }

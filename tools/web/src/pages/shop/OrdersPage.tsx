@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks';
 import { Empty } from '../../components/Empty';
 import { Page } from '../../components/Page';
+import { Rows } from '../../components/RowLink';
 import { isAdmin } from '../../state/session';
 import { t } from '../../strings';
 import { type OrderState, listOrders } from './api';
@@ -60,11 +61,11 @@ export function OrdersPage() {
   return (
     <Page title={t().shop.orders} actions={isAdmin.value && <Filter which={which} onChange={setWhich} />}>
       <Listed pages={pages} empty={<NoOrders mine={which === 'mine'} />}>
-        <ul class="order-rows">
+        <Rows>
           {pages.items.map((order) => (
             <OrderRow key={order.id} order={order} />
           ))}
-        </ul>
+        </Rows>
       </Listed>
     </Page>
   );

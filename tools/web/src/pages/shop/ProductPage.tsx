@@ -2,13 +2,13 @@
 // One product: what it is, its variants, how many are wanted.
 import { useState } from 'preact/hooks';
 import { Avatar } from '../../components/Avatar';
+import { Facts } from '../../components/Facts';
 import { Page } from '../../components/Page';
 import { isAdmin } from '../../state/session';
 import { showMoney, t } from '../../strings';
 import type { Product } from './api';
 import { pairs } from './attributes';
 import { BasketLink } from './BasketLink';
-import { Facts } from './Facts';
 import { LinkButton } from './LinkButton';
 import { stockPath } from './paths';
 import { useProduct } from './product';
@@ -21,9 +21,11 @@ import './shop.css';
 
 function Shown({ product }: { product: Product }) {
   const [wanted, choose] = useState<string>();
-  const chosen = product.skus.find((each) => each.sku === wanted) ?? product.skus[0];
+  const skus = [...product.skus].sort((a, b) => a.price.amount - b.price.amount);
+  const chosen = skus.find((each) => each.sku === wanted) ?? skus[0];
   useStock(product.skus.map((each) => each.sku));
   if (chosen === undefined) return null;
+  const details = pairs(chosen.attributes);
   return (
     <article class="card product">
       <p class="product-top">
@@ -32,8 +34,8 @@ function Shown({ product }: { product: Product }) {
         <StockNote stocks={[stockOf(chosen.sku).value]} />
       </p>
       {product.description && <p class="product-about">{product.description}</p>}
-      {product.skus.length > 1 && <Variants product={product} chosen={chosen.sku} onChoose={choose} />}
-      <Facts facts={pairs(chosen.attributes)} />
+      {skus.length > 1 && <Variants skus={skus} chosen={chosen.sku} onChoose={choose} />}
+      {(details.length > 1 || skus.length === 1) && details.length > 0 && <Facts facts={details} />}
       <Wanted product={product} sku={chosen.sku} />
       {isAdmin.value && (
         <p>

@@ -12,8 +12,8 @@ import { usePages } from './pages';
 import { ProductCard } from './ProductCard';
 import './shop.css';
 
-const NewProduct = () => (
-  <LinkButton href="/shop/new" icon="plus">
+const NewProduct = ({ compact = false }) => (
+  <LinkButton href="/shop/new" icon="plus" compact={compact}>
     {t().shop.newProduct}
   </LinkButton>
 );
@@ -31,7 +31,7 @@ export function ProductsPage() {
   const pages = usePages(listProducts);
   const actions = (
     <>
-      {isAdmin.value && pages.items.length > 0 && <NewProduct />}
+      {isAdmin.value && pages.items.length > 0 && <NewProduct compact />}
       <BasketLink />
     </>
   );

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The stock of one SKU, how it is changed, and what changed it. For administrators.
+import { Problem } from '../../api/problem';
+import { Facts } from '../../components/Facts';
 import { Card, Page } from '../../components/Page';
 import { showNumber, t } from '../../strings';
 import { type Stock, listLedger } from './api';
 import { AdjustForm } from './AdjustForm';
-import { Facts } from './Facts';
 import { Ledger } from './Ledger';
 import { Listed } from './Listed';
 import { usePages } from './pages';
 import { productPath } from './paths';
 import { refreshStock, stockOf, useStock } from './stock';
 import { Trouble } from './Trouble';
-import { Problem } from '../../api/problem';
 import './shop.css';
 
 function Numbers({ stock }: { stock: Stock }) {

@@ -6,17 +6,17 @@ import { StockNote } from './StockNote';
 import { stockOf } from './stock';
 
 interface Properties {
-  product: Product;
+  skus: Product['skus'];
   chosen: string;
   onChoose: (sku: string) => void;
 }
 
 /** Which of a product's variants: radio buttons, each with its price and how many are left. */
-export function Variants({ product, chosen, onChoose }: Properties) {
+export function Variants({ skus, chosen, onChoose }: Properties) {
   return (
     <fieldset class="variants">
       <legend class="field-label">{t().shop.variant}</legend>
-      {product.skus.map(({ sku, attributes, price }) => (
+      {skus.map(({ sku, attributes, price }) => (
         <label key={sku} class="variant">
           <input type="radio" name="variant" value={sku} checked={sku === chosen} onChange={() => onChoose(sku)} />
           <span class="variant-name">{briefly(attributes) || sku}</span>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Orders what is in the basket, once, whatever happens to the answers.
+import { Problem } from '../../api/problem';
 import { type Order, createOrder } from './api';
 import { basket, beginAttempt, endAttempt } from './basket';
-import { Problem } from '../../api/problem';
 
 /** order and problem absent: there was nothing to order. unknown: whether it was ordered is not known; asking again tells. */
 export interface Placed {

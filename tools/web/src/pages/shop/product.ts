@@ -2,8 +2,8 @@
 // One product, asked for again now and then: a variant may come. Its stock moves faster, and is watched apart.
 import { useEffect, useState } from 'preact/hooks';
 import { Problem } from '../../api/problem';
+import { poll } from '../../components/poll';
 import { type Product, showProduct } from './api';
-import { poll } from './poll';
 
 const AGAIN_MS = 30000;
 
@@ -27,7 +27,7 @@ export function useProduct(id: string): Shown {
         setShown((now) => (now.product === undefined ? { problem: Problem.of(thrown) } : now));
       }
     };
-    return poll(ask, () => AGAIN_MS).stop;
+    return poll(ask, () => AGAIN_MS);
   }, [id]);
   return shown;
 }

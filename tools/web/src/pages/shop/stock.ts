@@ -5,14 +5,14 @@
  */
 import { type Signal, signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { poll } from '../../components/poll';
 import { type Stock, showStock } from './api';
-import { type Poll, poll } from './poll';
 
 /** undefined: not known yet; null: there is no such SKU. */
 export type Known = Stock | null | undefined;
 
 const FRESH_MS = 6000;
-const ROUND_MS = 1000;
+const ROUND_MS = 300;
 const AT_ONCE = 6;
 
 interface Entry {
@@ -22,7 +22,7 @@ interface Entry {
 }
 
 const entries = new Map<string, Entry>();
-let loop: Poll | undefined;
+let running = false;
 
 function entryOf(sku: string): Entry {
   let entry = entries.get(sku);
@@ -66,12 +66,17 @@ async function round(): Promise<void> {
   await Promise.all(due().map(refreshStock));
 }
 
+/** How long until the next round; undefined: nobody watches any more. */
+function untilNext(): number | undefined {
+  running = isWatched();
+  if (!running) return undefined;
+  return due().length > 0 ? 0 : ROUND_MS;
+}
+
 function start(): void {
-  loop ??= poll(round, () => {
-    const more = isWatched();
-    loop = more ? loop : undefined;
-    return more ? (due().length > 0 ? 0 : ROUND_MS) : undefined;
-  });
+  if (running) return;
+  running = true;
+  poll(round, untilNext);
 }
 
 /** Until the function that it returns is called. */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // One order, watched until nothing more happens to it by itself.
 import { useEffect, useState } from 'preact/hooks';
+import { Problem } from '../../api/problem';
+import { poll } from '../../components/poll';
 import { type Order, type Step, listSteps, showOrder } from './api';
 import { serverNow } from './clock';
-import { type Poll, poll } from './poll';
-import { Problem } from '../../api/problem';
 
 const PENDING_MS = 400;
 const WAIT_MS_MAX = 5000;
@@ -63,10 +63,10 @@ export function useOrder(id: string): Watched & { take: (order: Order) => Promis
       }
     };
     setWatched({ steps: [] });
-    const watching: Poll = poll(ask, () => (gone ? undefined : waitFor(order, asked)));
+    const stop = poll(ask, () => (gone ? undefined : waitFor(order, asked)));
     return () => {
       gone = true;
-      watching.stop();
+      stop();
     };
   }, [id]);
 

@@ -83,6 +83,7 @@ export const shop = {
   },
   payUntil: (time: string) => `To be paid by ${time}`,
   timeLeft: 'Time left to pay',
+  again: 'Put it in the basket again',
   pay: 'Mark as paid',
   paid: 'The order is paid.',
   cancel: 'Cancel order',
@@ -146,8 +147,6 @@ export const shop = {
   ledger: 'Ledger',
   ledgerHint: 'Every change, the latest first',
   noLedger: 'Nothing has changed yet.',
-  when: 'When',
-  what: 'What',
   causes: { adjusted: 'Adjusted', reserved: 'Reserved', released: 'Released', sold: 'Sold' },
   openOrder: 'See the order',
 };

@@ -83,6 +83,7 @@ export const shop: typeof table = {
   },
   payUntil: (time) => `결제 기한: ${time}`,
   timeLeft: '결제까지 남은 시간',
+  again: '장바구니에 다시 담기',
   pay: '결제 완료로 처리',
   paid: '결제 완료로 처리했어요.',
   cancel: '주문 취소',
@@ -146,8 +147,6 @@ export const shop: typeof table = {
   ledger: '변동 내역',
   ledgerHint: '최근 변동부터 보여요',
   noLedger: '아직 변동이 없어요.',
-  when: '일시',
-  what: '내용',
   causes: { adjusted: '조정', reserved: '예약', released: '예약 해제', sold: '판매' },
   openOrder: '주문 보기',
 };

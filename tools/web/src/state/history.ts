@@ -44,9 +44,7 @@ async function readBehind(history: History): Promise<void> {
   for (let page = 0; page < CATCH_UP_PAGES_MAX; page++) {
     const { entries, more } = await readAfter(history.room, lastSeq(history.log.value));
     history.log.value = withEntries(history.log.value, entries) ?? history.log.value;
-    if (!more) {
-      return;
-    }
+    if (!more) return;
   }
   await readTail(history);
 }
@@ -66,9 +64,7 @@ export function catchUp(history: History): Promise<void> {
 /** One more page upwards. Never throws: that it failed is said by `older`. */
 export async function loadOlder(history: History): Promise<void> {
   const { log, older } = history;
-  if (older.value === 'loading' || !log.value.read || reachesBack(log.value)) {
-    return;
-  }
+  if (older.value === 'loading' || !log.value.read || reachesBack(log.value)) return;
   older.value = 'loading';
   try {
     const entries = await readBefore(history.room, firstSeq(log.value));

@@ -49,9 +49,7 @@ export function withEntries(log: Log, more: readonly Entry[]): Log | undefined {
   const last = lastSeq(log);
   const bySeq = new Map(more.map((entry) => [entry.seq, entry]));
   const unknown = [...bySeq.values()].sort((a, b) => a.seq - b.seq).filter((e) => e.seq < first || e.seq > last);
-  if (unknown.length === 0) {
-    return log.read ? log : { ...log, read: true };
-  }
+  if (unknown.length === 0) return log.read ? log : { ...log, read: true };
   const before = unknown.filter((entry) => entry.seq < first);
   const behind = unknown.filter((entry) => entry.seq > last);
   const entries = [...before, ...log.entries, ...behind];

@@ -85,9 +85,7 @@ export function putUnsent(item: Unsent): void {
 /** Nothing happens to what is there no longer. */
 export function changeUnsent(clientId: string, change: Partial<Unsent>): void {
   outbox.value = outbox.value.map((item) => {
-    if (item.client_id !== clientId) {
-      return item;
-    }
+    if (item.client_id !== clientId) return item;
     const changed = { ...item, ...change };
     store(changed);
     return changed;

@@ -46,9 +46,7 @@ export function unreadOf(room: Room): number {
 
 /** The room as it is behind an entry of its log; the same object if that is known. me: whose own words are read. */
 export function withEntry(room: Room, entry: Entry, me: string): Room {
-  if (entry.seq <= room.seq) {
-    return room;
-  }
+  if (entry.seq <= room.seq) return room;
   const next = { ...room, seq: entry.seq, last_at: entry.created_at };
   switch (entry.type) {
     case 'created':
@@ -64,15 +62,15 @@ export function withEntry(room: Room, entry: Entry, me: string): Room {
   }
 }
 
+function later(a: Entry | undefined, b: Entry | undefined): Entry | undefined {
+  return (a?.seq ?? 0) > (b?.seq ?? 0) ? a : b;
+}
+
 /** Two words about one room, of which each may be the older: nothing goes back. */
 export function newer(known: Room | undefined, told: Room): Room {
-  if (known === undefined) {
-    return told;
-  }
-  const read = Math.max(known.read, told.read);
-  return known.seq > told.seq
-    ? { ...known, joined: told.joined, read }
-    : { ...told, read, last: told.last ?? known.last };
+  if (known === undefined) return told;
+  const both = { joined: told.joined, read: Math.max(known.read, told.read), last: later(known.last, told.last) };
+  return { ...(known.seq > told.seq ? known : told), ...both };
 }
 
 export function putRoom(room: Room): void {

@@ -40,7 +40,7 @@ export function takeEvent(room: string, entry: Entry): void {
 
 async function readAnew(id: string): Promise<void> {
   const [view, last] = await Promise.all([readRoom(id), readLast(id)]);
-  changeRoom(id, (known) => newer(known, { ...known, ...view, ...(last && { last }) }));
+  changeRoom(id, (known) => newer(known, { ...known, ...view, last }));
 }
 
 /** Events come from here on. Another epoch: the log is not the one that was read. */
@@ -60,22 +60,23 @@ function listenTo(id: string): void {
   const stop = live.listen(id, {
     begun: (place, anew) => begin(id, place, anew),
     entry: (entry) => takeEvent(id, entry),
-    ended: () => listening.delete(id),
+    ended: () => forget(id),
   });
   listening.set(id, { stop });
+}
+
+function forget(id: string): void {
+  listening.get(id)?.stop();
+  listening.delete(id);
+  const others = new Map(rooms.value);
+  if (others.delete(id)) rooms.value = others;
 }
 
 /** Is heard as long as one is in it or looks at it; then forgotten. */
 function settle(id: string): void {
   const joined = rooms.value.get(id)?.joined === true;
-  if (joined || looking === id) {
-    listenTo(id);
-    return;
-  }
-  listening.get(id)?.stop();
-  listening.delete(id);
-  const left = new Map(rooms.value);
-  if (left.delete(id)) rooms.value = left;
+  if (joined || looking === id) listenTo(id);
+  else forget(id);
 }
 
 /** The inbox does not know yet. */
@@ -135,6 +136,7 @@ function moved(id: string, joined: boolean): void {
 export async function join(id: string): Promise<void> {
   await joinRoom(id);
   moved(id, true);
+  readAnew(id).catch(() => undefined);
 }
 
 export async function leave(id: string): Promise<void> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** Where one writes. Enter sends, Shift+Enter begins a line; an Enter that ends a syllable of an input method does neither. */
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Icon } from '../../components/Icon';
 import { draftOf, keepDraft } from '../../state/drafts';
 import { showNumber, t } from '../../strings';
@@ -34,6 +34,11 @@ export function Composer({ user, room, name, onSend }: Props) {
   const field = useRef<HTMLTextAreaElement>(null);
   const count = [...cleaned(text)].length;
   const sendable = count > 0 && count <= CHARACTERS_MAX;
+
+  // Not where that would raise a keyboard over what one came to read.
+  useEffect(() => {
+    if (matchMedia('(pointer: fine)').matches) field.current?.focus();
+  }, []);
 
   const change = (next: string): void => {
     setText(next);

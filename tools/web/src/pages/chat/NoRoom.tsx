@@ -8,12 +8,12 @@ import { t } from '../../strings';
 import { Head } from './RoomHead';
 
 export function NoRoom({ problem, again }: { problem: Problem; again: () => void }) {
-  const { missing, missingHint, forbidden, forbiddenHint, failed, toRooms } = t().chat;
+  const { title, missing, missingHint, forbidden, forbiddenHint, toRooms } = t().chat;
   const closed = problem.code === 'forbidden';
   const gone = problem.code === 'not_found' || problem.code === 'invalid';
   return (
     <section class="room">
-      <Head name={closed ? forbidden : gone ? missing : failed} />
+      <Head name={title} />
       {closed || gone ? (
         <Empty icon={closed ? 'lock' : 'search'} title={closed ? forbidden : missing} hint={closed ? forbiddenHint : missingHint}>
           <Link href="/rooms" class="button button-primary">

@@ -8,10 +8,10 @@ import { Skeleton } from '../../components/Loading';
 import { focused } from '../../state/focus';
 import { historyOf } from '../../state/history';
 import { markRead } from '../../state/reading';
-import { rooms, unreadOf, type Room } from '../../state/rooms';
+import { rooms, unreadOf, unreadTotal, type Room } from '../../state/rooms';
 import { join } from '../../state/rooms_live';
 import { send } from '../../state/sender';
-import { t } from '../../strings';
+import { showNumber, t } from '../../strings';
 import { Composer } from './Composer';
 import { HistoryView } from './HistoryView';
 import { NoRoom } from './NoRoom';
@@ -35,7 +35,7 @@ function JoinBar({ room }: { room: Room }) {
 function OpenRoom({ room, me }: { room: Room; me: string }) {
   const atBottom = useSignal(false);
   const readUntil = useSignal(unreadOf(room) > 0 ? room.read : undefined);
-  useTitle(room.name);
+  useTitle(unreadTotal.value > 0 ? `(${showNumber(unreadTotal.value)}) ${room.name}` : room.name);
 
   // Who was away finds the line where they had read; who looks has read.
   useSignalEffect(() => {

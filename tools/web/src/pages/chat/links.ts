@@ -22,9 +22,7 @@ function trimmed(url: string): string {
     const shorter = url.replace(SENTENCE_END, '').replace(PARTICLE, '');
     const last = shorter.slice(-1);
     const opener = CLOSERS[last];
-    if (opener === undefined || count(shorter, last) <= count(shorter, opener)) {
-      return shorter;
-    }
+    if (opener === undefined || count(shorter, last) <= count(shorter, opener)) return shorter;
     url = shorter.slice(0, -1);
   }
 }
@@ -42,9 +40,7 @@ export function piecesOf(text: string): Piece[] {
   let behind = 0;
   for (const match of text.matchAll(URLS)) {
     const href = trimmed(match[0]);
-    if (!isUrl(href)) {
-      continue;
-    }
+    if (!isUrl(href)) continue;
     if (match.index! > behind) {
       pieces.push({ text: text.slice(behind, match.index) });
     }

@@ -23,7 +23,7 @@ function keepUp(id: string): () => void {
   return effect(() => {
     const room = rooms.value.get(id);
     const log = history.log.value;
-    if (room !== undefined && log.read && room.seq > lastSeq(log)) catchUp(history).catch(() => undefined);
+    if (room !== undefined && (!log.read || room.seq > lastSeq(log))) catchUp(history).catch(() => undefined);
   });
 }
 
@@ -33,6 +33,10 @@ export function useRoom(id: string): { ready: boolean; problem: Problem | undefi
     await load(id);
     setReady(true);
   });
+  const gone = ready && !rooms.value.has(id); // somebody was put out: the server says why
+  useEffect(() => {
+    if (gone) void opening.run();
+  }, [gone]);
   useEffect(() => {
     void opening.run();
     const stop = keepUp(id);

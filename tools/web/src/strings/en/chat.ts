@@ -10,7 +10,6 @@ export const chat = {
   noRoomsHint: 'Join a public room, or make one and bring others along.',
   pick: 'Pick a room',
   pickHint: 'Your rooms are on the left. A number says how much you have not read.',
-  roomsFailed: 'Your rooms could not be loaded.',
   privateRoom: 'Private room',
   nothingSaid: 'Nothing said yet',
   unread: (count: number) => plural(count, 'unread message', 'unread messages'),
@@ -35,7 +34,6 @@ export const chat = {
   missingHint: 'The address may have a typo, or the room is gone.',
   forbidden: 'This room is private',
   forbiddenHint: 'Only its members can see what is said here.',
-  failed: 'The room could not be opened',
 
   lookingIn: 'You are looking in. Join to write along.',
   join: 'Join',

@@ -10,7 +10,6 @@ export const chat: typeof table = {
   noRoomsHint: '공개 대화방에 들어가거나, 새로 만들어 함께 이야기해 보세요.',
   pick: '대화방을 골라 보세요',
   pickHint: '왼쪽에 내 대화방이 있어요. 읽지 않은 메시지는 숫자로 알려 드려요.',
-  roomsFailed: '대화방 목록을 불러오지 못했어요.',
   privateRoom: '비공개 대화방',
   nothingSaid: '아직 나눈 이야기가 없어요',
   unread: (count) => `읽지 않은 메시지 ${count}개`,
@@ -35,7 +34,6 @@ export const chat: typeof table = {
   missingHint: '주소가 잘못되었거나 대화방이 없어졌을 수 있어요.',
   forbidden: '비공개 대화방이에요',
   forbiddenHint: '참여한 사람만 대화를 볼 수 있어요.',
-  failed: '대화방을 열지 못했어요',
 
   lookingIn: '지금은 구경 중이에요. 참여하면 글을 쓸 수 있어요.',
   join: '참여하기',

@@ -132,9 +132,9 @@ static void ask_rooms(call_t *call, const doran_reply_t *reply) {
     inbox_room_t room;
     list_t list;
     my_rooms_t *self = call->own;
-    tape_t tape = *call->bridge->tape;
-    if (tape_read_whole(&tape, span_of(reply->body, reply->body_bytes)) != STATUS_OK ||
-        record_decode(&record_inbox_rooms, &tape, 0, FROM_WIRE, &page, NULL) != STATUS_OK) {
+    tape_t *tape = call->bridge->tape;
+    if (tape_read_whole(tape, span_of(reply->body, reply->body_bytes)) != STATUS_OK ||
+        record_decode(&record_inbox_rooms, tape, 0, FROM_WIRE, &page, NULL) != STATUS_OK) {
         call_refuse(call, REFUSE_BUSY, "The server's answer cannot be read");
         return;
     }

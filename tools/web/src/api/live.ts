@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /** The one live connection of the page: there while somebody is logged in. */
 import { effect } from '@preact/signals';
-import { link, nextTry } from '../state/connection';
+import { link } from '../state/connection';
 import { end, session } from '../state/session';
 import { answer, api } from './client';
 import { LiveConnection, type Socket } from './live_connection';
@@ -30,9 +30,8 @@ export const live = new LiveConnection({
   renew: refresh,
   ended: end,
   read,
-  changed: (state, time) => {
+  changed: (state) => {
     link.value = state;
-    nextTry.value = time;
   },
   now: Date.now,
   random: Math.random,

@@ -64,7 +64,7 @@ export interface Environment {
   ended(): void;
   /** Entries of a room behind `after`, oldest first; none: that was all. */
   read(room: string, after: number): Promise<Entry[]>;
-  changed(state: State, nextTry: number): void;
+  changed(state: State): void;
   now(): number;
   random(): number;
   setTimer(run: () => void, ms: number): unknown;
@@ -195,9 +195,9 @@ export class LiveConnection {
 
   // The connection.
 
-  #turnTo(state: State, nextTry = 0): void {
+  #turnTo(state: State): void {
     this.#state = state;
-    this.#environment.changed(state, nextTry);
+    this.#environment.changed(state);
   }
 
   #set(run: () => void, ms: number): void {
@@ -254,7 +254,7 @@ export class LiveConnection {
     const most = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.#tries++);
     const ms = Math.max(leastMs, most / 2) + (this.#environment.random() * most) / 2;
     this.#set(() => void this.#connect(), ms);
-    this.#turnTo('waiting', this.#environment.now() + ms);
+    this.#turnTo('waiting');
   }
 
   #closed(code: number): void {
@@ -333,7 +333,7 @@ export class LiveConnection {
         if (room !== undefined) this.#subscribe(room);
         break;
       case 'ack':
-        this.#take_post(frame.client_id as string)?.resolve({ seq: frame.seq as number, number: frame.number as number });
+        this.#takePost(frame.client_id as string)?.resolve({ seq: frame.seq as number, number: frame.number as number });
         break;
       case 'error':
         this.#error(room, frame);
@@ -352,7 +352,7 @@ export class LiveConnection {
     for (const room of this.#rooms.values()) this.#subscribe(room);
   }
 
-  #take_post(client_id: string): Waiting | undefined {
+  #takePost(client_id: string): Waiting | undefined {
     const post = this.#posts.get(client_id);
     this.#posts.delete(client_id);
     return post;
@@ -360,7 +360,7 @@ export class LiveConnection {
 
   #error(room: Room | undefined, frame: Frame): void {
     const code = String(frame.code);
-    const post = typeof frame.client_id === 'string' ? this.#take_post(frame.client_id) : undefined;
+    const post = typeof frame.client_id === 'string' ? this.#takePost(frame.client_id) : undefined;
     if (typeof frame.client_id === 'string') {
       post?.reject(new Refusal(code));
     } else if (room !== undefined && code !== 'conflict') {

@@ -7,6 +7,3 @@ export type Link = 'off' | 'connecting' | 'waiting' | 'on';
 
 /** Of the live connection. */
 export const link = signal<Link>('off');
-
-/** When the next try is due while `link` is waiting, as Date.now(). */
-export const nextTry = signal(0);

@@ -20,7 +20,6 @@ const of = <T>(make: (language: string) => T): (() => T) => {
 };
 
 const numbers = of((name) => new Intl.NumberFormat(name));
-const shortNumbers = of((name) => new Intl.NumberFormat(name, { notation: 'compact', maximumFractionDigits: 1 }));
 const days = of((name) => new Intl.DateTimeFormat(name, { dateStyle: 'long' }));
 const times = of((name) => new Intl.DateTimeFormat(name, { timeStyle: 'short' }));
 const moments = of((name) => new Intl.DateTimeFormat(name, { dateStyle: 'medium', timeStyle: 'short' }));
@@ -30,8 +29,6 @@ const lists = of((name) => new Intl.ListFormat(name));
 type Time = string | number | Date;
 
 export const showNumber = (value: number): string => numbers().format(value);
-/** 12K, 1.2만. */
-export const showShort = (value: number): string => shortNumbers().format(value);
 export const showDay = (time: Time): string => days().format(new Date(time));
 export const showTime = (time: Time): string => times().format(new Date(time));
 export const showMoment = (time: Time): string => moments().format(new Date(time));

@@ -9,7 +9,6 @@ export const common = {
   cancel: 'Cancel',
   close: 'Close',
   back: 'Back',
-  remove: 'Remove',
   more: 'Show more',
   search: 'Search',
   loading: 'Loading',
@@ -24,7 +23,6 @@ export const common = {
   offline: 'You are offline. This page connects by itself when you are back.',
   reconnecting: 'Connecting again…',
   reconnectNow: 'Try now',
-  backOnline: 'Connected again',
   requestId: (id: string) => `Request ${id}`,
   /** By the code of a problem; one that is not here shows what the server says. */
   problems: {

@@ -11,7 +11,6 @@ export const common: typeof table = {
   cancel: '취소',
   close: '닫기',
   back: '뒤로',
-  remove: '삭제',
   more: '더 보기',
   search: '검색',
   loading: '불러오는 중',
@@ -26,7 +25,6 @@ export const common: typeof table = {
   offline: '오프라인이에요. 인터넷에 연결되면 자동으로 이어져요.',
   reconnecting: '다시 연결하고 있어요…',
   reconnectNow: '지금 연결',
-  backOnline: '다시 연결됐어요',
   requestId: (id) => `요청 ${id}`,
   problems: {
     network: '서버에 연결할 수 없어요. 인터넷 연결을 확인하고 다시 시도해 주세요.',

@@ -28,8 +28,17 @@ function useWrong() {
   return { form, wrong, refuse, accept: () => setWrong({}) };
 }
 
-/** held null: the job has no plan yet. */
-export function PlanForm({ name, held }: { name: string; held: Held<Job> | null }) {
+interface Properties {
+  name: string;
+  /** null: the job has no plan yet. */
+  held: Held<Job> | null;
+  /** It is another by now. */
+  again: () => void;
+}
+
+const STALE = 412;
+
+export function PlanForm({ name, held, again }: Properties) {
   const [draft, setDraft] = useState(() => (held ? draftOf(held.value) : newDraft()));
   const { form, wrong, refuse, accept } = useWrong();
   const [, go] = useLocation();
@@ -39,7 +48,9 @@ export function PlanForm({ name, held }: { name: string; held: Held<Job> | null 
       say(t().jobs.form.saved);
       go(`/jobs/${name}`);
     } catch (thrown) {
-      refuse(wrongOf(Problem.of(thrown), draft.way));
+      const problem = Problem.of(thrown);
+      if (problem.status === STALE) again();
+      refuse(wrongOf(problem, draft.way));
       throw thrown;
     }
   });
@@ -52,6 +63,7 @@ export function PlanForm({ name, held }: { name: string; held: Held<Job> | null 
   };
   const edit = { draft, wrong, change: (part: Partial<Draft>) => setDraft({ ...draft, ...part }) };
   const words = t().jobs.form;
+  const stale = save.problem?.status === STALE && held ? words.changed(scheduleWords(held.value.schedule)) : undefined;
   return (
     <form class="plan-form" ref={form} onSubmit={submit} noValidate>
       <Ways {...edit} />
@@ -62,7 +74,7 @@ export function PlanForm({ name, held }: { name: string; held: Held<Job> | null 
         <strong>{scheduleWords(scheduleOf(draft))}</strong>
       </p>
       <MoreFields {...edit} />
-      {save.problem && Object.keys(wrong).length === 0 && <ErrorNote problem={save.problem} />}
+      {save.problem && Object.keys(wrong).length === 0 && <ErrorNote problem={save.problem} text={stale} />}
       <div class="jobs-acts">
         <Button kind="primary" type="submit" busy={save.busy}>
           {words.save}

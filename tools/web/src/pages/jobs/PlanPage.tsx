@@ -27,7 +27,7 @@ export function PlanPage({ name }: { name: string }) {
   const title = (loaded.value === null ? form.new : form.change)(jobName(name));
   return (
     <Page title={title} back={loaded.value === null ? '/jobs' : `/jobs/${name}`}>
-      <Shown from={loaded}>{(held) => <PlanForm name={name} held={held} />}</Shown>
+      <Shown from={loaded}>{(held) => <PlanForm name={name} held={held} again={loaded.again} />}</Shown>
     </Page>
   );
 }

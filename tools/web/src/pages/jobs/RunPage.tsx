@@ -66,7 +66,7 @@ export function RunPage({ name, run: number }: { name: string; run: string }) {
   };
   usePoll(ask, POLL_MS, id);
   return (
-    <Page title={t().jobs.runs.number(Number(number))} back={`/jobs/${name}`}>
+    <Page title={/^\d+$/.test(number) ? t().jobs.runs.number(Number(number)) : jobName(name)} back={`/jobs/${name}`}>
       {problem && <ErrorNote problem={problem} />}
       {run && <Standing run={run} show={show} />}
       {run?.state === 'SUCCEEDED' && <Report id={id} />}

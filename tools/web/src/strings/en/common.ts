@@ -48,7 +48,8 @@ export const common = {
     too_long: 'This is too long.',
     too_short: 'This is too short.',
     type: 'This does not fit here.',
-    format: 'This does not look right.',
-    range: 'This is out of range.',
+    too_large: 'This is too much.',
+    too_small: 'This is too little.',
+    value: 'This is not one of the choices.',
   } as Record<string, string>,
 };

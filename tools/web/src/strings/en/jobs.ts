@@ -106,6 +106,7 @@ export const jobs = {
     readsAs: 'Reads as',
     save: 'Save plan',
     saved: 'The plan is saved.',
+    changed: (plan: string) => `Somebody else changed the plan meanwhile. It is now: ${plan}. Save once more to replace it.`,
     wrongWeekdays: 'Choose at least one day.',
     wrongNever: 'This is never due.',
     wrongTime: 'This is no time.',

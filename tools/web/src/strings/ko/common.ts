@@ -48,7 +48,8 @@ export const common: typeof table = {
     too_long: '너무 길어요.',
     too_short: '너무 짧아요.',
     type: '여기에 맞지 않는 값이에요.',
-    format: '형식이 올바르지 않아요.',
-    range: '범위를 벗어났어요.',
+    too_large: '값이 너무 커요.',
+    too_small: '값이 너무 작아요.',
+    value: '고를 수 없는 값이에요.',
   },
 };

@@ -107,6 +107,7 @@ export const jobs: typeof table = {
     readsAs: '이렇게 실행돼요',
     save: '일정 저장',
     saved: '일정을 저장했어요.',
+    changed: (plan: string) => `그사이 다른 사람이 일정을 변경했어요. 지금 일정은 ‘${plan}’이에요. 다시 저장하면 이 내용으로 바뀌어요.`,
     wrongWeekdays: '요일을 하나 이상 골라 주세요.',
     wrongNever: '실행될 시각이 없는 일정이에요.',
     wrongTime: '올바른 시각이 아니에요.',

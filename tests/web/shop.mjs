@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Products with live stock, orders on their way through all states.
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { ask, flow, looksRight, shoot, until } from './lib.mjs';
 
@@ -111,4 +112,82 @@ flow('the stock that is shown is the stock that there is', async ({ open, someon
   await keeper.getByText('broken', { exact: true }).waitFor();
   await looksRight(keeper);
   await shoot(keeper, 'stock');
+});
+
+flow('an order whose answer was lost is asked for again, and placed once', async ({ open, someone, administrator }) => {
+  const product = await sell(await administrator(), 'Scarf', 5);
+  const mina = await someone('Mina');
+  const page = await open(mina, { path: `/shop/${product.id}`, phone: true });
+  await page.getByRole('button', { name: 'Order now' }).click();
+  const keys = new Set();
+  await page.route('**/api/v1/orders', async (route) => {
+    keys.add(route.request().headers()['idempotency-key']);
+    await route.fetch();
+    await route.abort();
+  });
+  await page.getByRole('button', { name: 'Order', exact: true }).dblclick();
+  await page.getByText('We do not know yet whether your order arrived.').waitFor();
+  await looksRight(page);
+  await shoot(page, 'order-unsettled-phone');
+  await page.unroute('**/api/v1/orders');
+  await page.reload();
+  await page.getByRole('button', { name: 'Ask again' }).click();
+  await page.waitForURL(/\/orders\/./);
+  assert.equal(keys.size, 1);
+  assert.equal((await ask(mina, 'GET', '/api/v1/orders')).items.length, 1);
+  await page.goto('/shop/basket');
+  await page.getByText('Your basket is empty').waitFor();
+});
+
+flow('an order that is not possible says why, and goes back into the basket', async ({ open, someone, administrator }) => {
+  const admin = await administrator();
+  const few = await sell(admin, 'Bowl', 2);
+  const gone = await sell(admin, 'Spoon', 1);
+  const page = await open(await someone('민아'), { path: `/shop/${few.id}`, phone: true, language: 'ko', dark: true });
+  await page.getByRole('textbox', { name: '수량' }).fill('3');
+  await page.getByRole('button', { name: '장바구니에 담기' }).click();
+  await page.goto(`/shop/${gone.id}`);
+  await page.getByRole('button', { name: '바로 주문' }).click();
+  await page.getByText('지금은 2개만 남아 있어요.').waitFor();
+  await looksRight(page);
+  await shoot(page, 'basket-phone-ko-dark');
+  await page.getByRole('button', { name: '주문하기' }).click();
+  await page.getByText('재고가 2개만 남았어요: Bowl').waitFor();
+  await looksRight(page);
+  await page.getByRole('button', { name: '장바구니에 다시 담기' }).click();
+  await page.getByRole('textbox', { name: 'Bowl 수량' }).fill('2');
+  await page.getByRole('button', { name: '주문하기' }).click();
+  await page.getByText('결제할 때까지 보관해 드려요.').waitFor();
+  await shoot(page, 'order-phone-ko-dark');
+});
+
+flow('what is wrong with a new product is said at its field', async ({ open, administrator }) => {
+  const admin = await administrator();
+  const taken = await sell(admin, 'Soap', 1);
+  const page = await open(admin, { path: '/shop/new', phone: true });
+  await page.getByRole('button', { name: 'Create product' }).click();
+  await page.getByText('Please fill this in.').first().waitFor();
+  await looksRight(page);
+  await page.getByLabel('Name', { exact: true }).fill('Soap');
+  await page.getByLabel('Code (SKU)').fill(taken.sku);
+  await page.getByLabel('Price').fill('4.505');
+  await page.getByRole('button', { name: 'Create product' }).click();
+  await page.getByText('A number with at most 2 decimals').waitFor();
+  await page.getByLabel('Price').fill('4.50');
+  await page.getByRole('button', { name: 'Create product' }).click();
+  await page.getByText('There is a SKU with this code already.').waitFor();
+});
+
+flow('administrators find the orders that wait for money', async ({ open, someone, administrator }) => {
+  const admin = await administrator();
+  const product = await sell(admin, 'Vase', 30);
+  const mina = await someone('Mina');
+  await orderByApi(mina, product.sku);
+  const page = await open(admin, { path: '/orders' });
+  await page.getByLabel('Which orders').selectOption({ label: 'All: Reserved' });
+  await page.getByRole('link', { name: 'Vase' }).click();
+  await page.getByText('Ordered by Mina').waitFor();
+  await page.getByRole('button', { name: 'Mark as paid' }).click();
+  await page.getByText('Your order is paid.').waitFor();
+  await looksRight(page);
 });

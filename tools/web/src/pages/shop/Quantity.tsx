@@ -14,13 +14,20 @@ interface Properties {
 
 export function Quantity({ label, value, onChange, disabled = false }: Properties) {
   const [typed, setTyped] = useState<string>();
-  const set = (wanted: number) => {
+  const bounded = (wanted: number) => Math.min(Math.max(wanted, 1), QUANTITY_MAX);
+  const step = (by: number) => {
     setTyped(undefined);
-    onChange(Math.min(Math.max(wanted, 1), QUANTITY_MAX));
+    onChange(bounded(value + by));
+  };
+  // At once: what comes when the field is left would move what is about to be pressed.
+  const take = (text: string) => {
+    const digits = text.replace(/\D/g, '');
+    setTyped(digits);
+    if (digits !== '') onChange(bounded(Number(digits)));
   };
   return (
     <div class="quantity" role="group" aria-label={label}>
-      <IconButton icon="minus" label={t().shop.fewer} disabled={disabled || value <= 1} onClick={() => set(value - 1)} />
+      <IconButton icon="minus" label={t().shop.fewer} disabled={disabled || value <= 1} onClick={() => step(-1)} />
       <input
         class="numbers"
         inputMode="numeric"
@@ -28,10 +35,10 @@ export function Quantity({ label, value, onChange, disabled = false }: Propertie
         aria-label={label}
         value={typed ?? String(value)}
         disabled={disabled}
-        onInput={(event) => setTyped(event.currentTarget.value)}
-        onChange={(event) => set(Number(event.currentTarget.value.replace(/\D/g, '')))}
+        onInput={(event) => take(event.currentTarget.value)}
+        onBlur={() => setTyped(undefined)}
       />
-      <IconButton icon="plus" label={t().shop.more} disabled={disabled || value >= QUANTITY_MAX} onClick={() => set(value + 1)} />
+      <IconButton icon="plus" label={t().shop.more} disabled={disabled || value >= QUANTITY_MAX} onClick={() => step(1)} />
     </div>
   );
 }

@@ -61,6 +61,7 @@ function change(how: (now: Basket) => Basket): void {
 /** Whose basket it is from now on. */
 export function openBasket(user: string): void {
   place = `doran.basket.${user}`;
+  basket.value = EMPTY; // what cannot be read is not somebody else's
   basket.value = read();
 }
 

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// What code expects of a browser, where there is none. Imported first.
+export const kept = new Map<string, string>();
+
+Object.assign(globalThis, {
+  location: { origin: 'http://localhost' },
+  localStorage: {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, text: string) => void kept.set(key, text),
+    removeItem: (key: string) => void kept.delete(key),
+  },
+  addEventListener: () => undefined,
+  window: { addEventListener: () => undefined },
+});

@@ -2,6 +2,7 @@
 /* A folder as a build leaves it, read and asked for. What goes over the wire is tested by tests/bridge/web_test. */
 #include "tools/bridge/web.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -45,11 +46,17 @@ static void set_up(void) {
     cr_assert_not_null(web, "%s", error);
 }
 
+static int remove_entry(const char *path, const struct stat *about, int type, struct FTW *place) {
+    (void)about;
+    (void)type;
+    (void)place;
+    return remove(path);
+}
+
 static void tear_down(void) {
-    char command[PATH_BYTES];
+    enum { DESCRIPTORS = 8 };
     web_destroy(&web);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    CHECK(system(command) == 0, "%s", command);
+    CHECK(nftw(folder, remove_entry, DESCRIPTORS, FTW_DEPTH | FTW_PHYS) == 0, "%s", folder);
 }
 
 TestSuite(web, .init = set_up, .fini = tear_down);
@@ -63,8 +70,8 @@ static bool has(const char *path, const char *accept) {
     return web_find(web, span_text(path), accept) != NULL;
 }
 
-/* Is that what who accepts these gets under this path? */
-static bool gets(const char *path, const char *accept, const char *accept_encoding, const char *body) {
+/* Is that sent under this path to who accepts these? */
+static bool is_sent(const char *path, const char *accept, const char *accept_encoding, const char *body) {
     const web_file_t *file = web_find(web, span_text(path), accept);
     return file != NULL && span_equal(web_choose(web, file, accept_encoding)->body, span_text(body));
 }
@@ -175,27 +182,27 @@ Test(web, a_folder_without_an_index_has_nothing) {
 }
 
 Test(web, files_are_found_under_their_paths_and_pages_of_the_app_under_any) {
-    cr_expect(gets("/", NULL, NULL, "page"));
-    cr_expect(gets("/index.html", "*/*", NULL, "page"));
-    cr_expect(gets("/icon.svg", "image/svg+xml", NULL, "icon"));
-    cr_expect(gets("/assets/app-1.js", "*/*", NULL, "script"));
-    cr_expect(gets("/rooms/7", "text/html,application/xhtml+xml,*/*;q=0.8", NULL, "page"));
-    cr_expect(gets("/apiary", "TEXT/HTML", NULL, "page"));
+    cr_expect(is_sent("/", NULL, NULL, "page"));
+    cr_expect(is_sent("/index.html", "*/*", NULL, "page"));
+    cr_expect(is_sent("/icon.svg", "image/svg+xml", NULL, "icon"));
+    cr_expect(is_sent("/assets/app-1.js", "*/*", NULL, "script"));
+    cr_expect(is_sent("/rooms/7", "text/html,application/xhtml+xml,*/*;q=0.8", NULL, "page"));
+    cr_expect(is_sent("/apiary", "TEXT/HTML", NULL, "page"));
 }
 
 Test(web, the_coding_that_is_liked_best_is_sent) {
     static const char *const script = "/assets/app-1.js";
-    cr_expect(gets(script, NULL, "", "script"));
-    cr_expect(gets(script, NULL, "br;q=0, gzip;q=0, deflate", "script"));
-    cr_expect(gets(script, NULL, "gzip", "script in gzip"));
-    cr_expect(gets(script, NULL, "gzip, deflate, br, zstd", "script in br"));
-    cr_expect(gets(script, NULL, "*", "script in br"));
-    cr_expect(gets(script, NULL, "br;q=0.1, gzip;q=0.2", "script in gzip"));
-    cr_expect(gets(script, NULL, "identity, gzip;q=0.2", "script"));
-    cr_expect(gets(script, NULL, "*;q=0", "script"));
-    cr_expect(gets("/", NULL, "br", "page"));
-    cr_expect(gets("/", NULL, "br, gzip;q=0.5", "page in gzip"));
-    cr_expect(gets("/icon.svg", NULL, "br, gzip", "icon"));
+    cr_expect(is_sent(script, NULL, "", "script"));
+    cr_expect(is_sent(script, NULL, "br;q=0, gzip;q=0, deflate", "script"));
+    cr_expect(is_sent(script, NULL, "gzip", "script in gzip"));
+    cr_expect(is_sent(script, NULL, "gzip, deflate, br, zstd", "script in br"));
+    cr_expect(is_sent(script, NULL, "*", "script in br"));
+    cr_expect(is_sent(script, NULL, "br;q=0.1, gzip;q=0.2", "script in gzip"));
+    cr_expect(is_sent(script, NULL, "identity, gzip;q=0.2", "script"));
+    cr_expect(is_sent(script, NULL, "*;q=0", "script"));
+    cr_expect(is_sent("/", NULL, "br", "page"));
+    cr_expect(is_sent("/", NULL, "br, gzip;q=0.5", "page in gzip"));
+    cr_expect(is_sent("/icon.svg", NULL, "br, gzip", "icon"));
 }
 
 Test(web, each_coding_says_what_it_is_and_has_a_tag_of_its_own) {

@@ -167,7 +167,40 @@ static status_t read_filter(query_t *self, const list_request_t *asked, char pro
         print_type(self->field, problem);
         return STATUS_INVALID;
     }
-    index_value(self->field, &self->value, &self->row);
+    index_value(self->field, &self->value, &self->wanted);
+    self->row = self->wanted;
+    return STATUS_OK;
+}
+
+static bool is_searched(const record_t *record) {
+    uint32_t i = 0;
+    while (i < record->field_count && (record->fields[i].flags & SEARCHED) == 0) {
+        i++;
+    }
+    return i < record->field_count;
+}
+
+/* So that rows of a pair can take the place of those asked for. */
+static bool in_order_of_creation(const query_t *self) {
+    return self->field != NULL &&
+           (self->any ? strcmp(self->field->name, "created_at") == 0 : (self->field->flags & BY_TIME) != 0);
+}
+
+static status_t read_text_asked(query_t *self, span_t text, char problem[QUERY_PROBLEM_BYTES]) {
+    span_t pair;
+    size_t at = 0;
+    if (!is_searched(self->kind->state) || !in_order_of_creation(self) || memchr(text.ptr, 0, text.len) != NULL) {
+        snprintf(problem, QUERY_PROBLEM_BYTES,
+                 "A text, without NULs, is looked for among actors in the order of created_at, "
+                 "if their kind has texts that are searched");
+        return STATUS_INVALID;
+    }
+    fold_add(&self->text, text);
+    self->text.len--; /* its NUL: the text may stand anywhere */
+    self->paired = fold_next_pair(&self->text, &at, &pair);
+    if (self->paired) {
+        index_pair(pair, &self->row);
+    }
     return STATUS_OK;
 }
 
@@ -210,6 +243,9 @@ status_t query_read(query_t *self, const kind_t *kind, const list_request_t *ask
         return STATUS_INVALID;
     }
     status_t status = filtered ? read_filter(self, asked, problem) : STATUS_OK;
+    if (status == STATUS_OK && FIELD_HAS(list_request, asked, text)) {
+        status = read_text_asked(self, asked->text, problem);
+    }
     if (status == STATUS_OK && !read_after(self, asked)) {
         snprintf(problem, QUERY_PROBLEM_BYTES,
                  "A page is after a value and a key where rows have values, else after a key");
@@ -289,7 +325,7 @@ static void candidate_prefix(const query_t *query, uint8_t partition, store_key_
     if (query->field == NULL) {
         store_key_head(prefix, partition, kind, none);
     } else if (query->valued) { /* with nothing behind it, if any value is asked for */
-        store_key_index_field(prefix, partition, kind, span_text(query->field->name));
+        store_key_index_field(prefix, partition, kind, span_text(query->paired ? INDEX_PAIRS : query->field->name));
         memcpy(prefix->bytes + prefix->len, query->row.bytes, query->row.len);
         prefix->len += query->row.len;
     } else {
@@ -409,6 +445,22 @@ static uint64_t created_at(const tape_t *tape) {
     return token != 0 && tape->tokens[token].type == TOKEN_U64 ? tape->tokens[token].u64 : 0;
 }
 
+/* Does the record have the text that is asked for? */
+static bool has_text(const query_t *self, const tape_t *tape) {
+    const record_t *record = self->kind->state;
+    fold_t texts = {.len = 0};
+    if (self->text.len == 0) {
+        return true;
+    }
+    for (uint32_t i = 0; i < record->field_count; i++) {
+        uint32_t token = (record->fields[i].flags & SEARCHED) != 0 ? tape_find(tape, 0, record->fields[i].name) : 0;
+        if (token != 0 && tape->tokens[token].type == TOKEN_TEXT) {
+            fold_add(&texts, token_span(&tape->tokens[token]));
+        }
+    }
+    return fold_has(&texts, span_of(self->text.bytes, self->text.len));
+}
+
 /* Is this what was asked for? What is damaged may be. Of text, a row has the beginning only. */
 static bool matches(const query_t *self, const candidate_t *candidate, const look_t *look, const tape_t *tape) {
     if (self->field == NULL || look->damaged) {
@@ -422,10 +474,11 @@ static bool matches(const query_t *self, const candidate_t *candidate, const loo
         return false;
     }
     index_row(field, &value, created_at(tape), &row);
-    size_t begin = self->row.len; /* 0: any */
+    size_t begin = self->wanted.len; /* 0: any */
     span_t rest = span_of(row.bytes + begin, row.len >= begin ? row.len - begin : 0);
-    return row.len >= begin && memcmp(row.bytes, self->row.bytes, begin) == 0 && span_equal(rest, candidate->value) &&
-           (self->any || field->type != FIELD_TEXT || span_equal(value.text, self->value.text));
+    return row.len >= begin && memcmp(row.bytes, self->wanted.bytes, begin) == 0 &&
+           span_equal(rest, candidate->value) &&
+           (self->any || field->type != FIELD_TEXT || span_equal(value.text, self->value.text)) && has_text(self, tape);
 }
 
 /* Pages */

@@ -9,8 +9,8 @@
  * One page is bounded: by the reply's room, by the values that an envelope may have, by the rows asked for, and by
  * QUERY_LOOKS_MAX heads with QUERY_LOOK_BYTES_MAX looked at; where that ends it before the rows do, `through` says how
  * far it came, though there may be no row. A state that would not fit into any reply is left out. An index row is only
- * a hint: the head record is looked at as it is. A damaged one is listed with version 0 and without its state, so that
- * it is seen. Shard's thread.
+ * a hint: the head record is looked at as it is, and searched if a text is asked for. A damaged one is listed with
+ * version 0 and without its state, so that it is seen. Shard's thread.
  */
 #ifndef DORAN_ACTORS_QUERY_H
 #define DORAN_ACTORS_QUERY_H
@@ -49,7 +49,10 @@ typedef struct query {
     bool any;             /* value of the field; else this one: */
     bool valued;          /* rows have a value: any, or the time */
     query_value_t value;
-    index_value_t row; /* of its index rows, or what they begin with */
+    index_value_t wanted; /* what its index rows are, or begin with */
+    index_value_t row;    /* the same of the rows that are walked: with a text of two characters or more, of a pair */
+    bool paired;          /* those rows are of a pair */
+    fold_t text;          /* empty: none is asked for */
     size_t after_bytes;
     uint8_t after[QUERY_PLACE_BYTES_MAX]; /* a place; empty: from the first */
 } query_t;

@@ -42,6 +42,8 @@ enum field_flags {
     IS_KEY = 1 << 5,  /* of a text, or of each of a list: on the wire it must be what a key of an actor may be */
     IS_LINE = 1 << 6, /* of a text: on the wire without control characters, ... */
     IS_LINES = 1 << 7, /* ... or but for newline and tab */
+    SEARCHED = 1 << 8, /* of a kind's state, a text: actors are found by what stands in it; at most SEARCHED_BYTES_MAX
+                          of all of a record, which has a created_at */
 };
 
 typedef struct enumeration {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks over things by the value of a field, in the order of keys or of creation, or in the order of its values,
- * forward or back, page by page as an asker does it, while anybody writes between two pages: records come, change, and
- * go, batches reach the store late, and another number of shards answers. When they were created has nothing to do with
- * their keys, and often they were at once. Whoever has the value from the beginning to the end of a walk is met once;
- * nobody is met who does not have it when the page is made; and all are met in order.
+ * Walks over things by the value of a field, and sometimes by a text as well, in the order of keys or of creation, or
+ * in the order of its values, forward or back, page by page as an asker does it, while anybody writes between two
+ * pages: records come, change, and go, batches reach the store late, and another number of shards answers. When they
+ * were created has nothing to do with their keys, and often they were at once. Whoever has the value from the beginning
+ * to the end of a walk is met once; nobody is met who does not have it when the page is made; and all are met in order.
  */
 #include "actors/query.h"
 
@@ -12,12 +12,15 @@
 #include "tests/actors/thing.h"
 #include "tests/storage/random.h"
 
-enum { THINGS = 300, WALKS = 160, NAMES = 4, TIMES = 40 };
+enum { THINGS = 300, WALKS = 240, NAMES = 4, TIMES = 40 };
 
 /* Two of them have the same index rows. */
 static const char *const names[NAMES] = {"mina", "yuna",
                                          "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm1",
                                          "mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm2"};
+
+static const char *const titles[] = {"", "Mina", "minmin", "김민수 Min", "수", "민수 in"};
+static const char *const texts[] = {"", "in", "IN", "m", "수", "민수", "수 min", "minmin", "nix"};
 
 typedef struct model { /* of one thing */
     char key[24];
@@ -45,6 +48,9 @@ static void write_random(random_state_t *random, model_t *model) {
     next.present |= thing_bit(THING_OWNER) | thing_bit(THING_CREATED_AT);
     next.owner = span_text(names[random_below(random, NAMES)]);
     next.created_at = model->there ? model->thing.created_at : random_below(random, TIMES);
+    next.present |= thing_bit(THING_TITLE) | thing_bit(THING_LABEL);
+    next.title = span_text(titles[random_below(random, ARRAY_LENGTH(titles))]);
+    next.label = span_text(titles[random_below(random, ARRAY_LENGTH(titles))]);
     bool ends = random_below(random, 4) == 0;
     thing_change(&fixture, model->key, model->there ? &model->thing : NULL, ends ? NULL : &next, ++model->version);
     model->there = !ends;
@@ -62,19 +68,27 @@ typedef struct question {
     int field; /* -1: everybody */
     bool any;  /* value of it, in the order of values */
     size_t name, colour, count;
+    const char *text; /* "": none */
     bool states, descending;
     uint32_t limit;
     query_place_t place;
     char value[100];
 } question_t;
 
+/* Spans of constants, which end with a NUL. */
+static bool has_text(const thing_t *thing, const char *text) {
+    return strcasestr((const char *)thing->title.ptr, text) != NULL ||
+           strcasestr((const char *)thing->label.ptr, text) != NULL;
+}
+
 static bool is_asked_for(const question_t *self, const model_t *model) {
     const thing_t *thing = &model->thing;
-    return model->there && (self->field == -1 || self->any ||
-                            (self->field == THING_NAME && span_equal(thing->name, span_text(names[self->name]))) ||
-                            (self->field == THING_OWNER && span_equal(thing->owner, span_text(names[self->name]))) ||
-                            (self->field == THING_COLOUR && thing->colour == self->colour) ||
-                            (self->field == THING_COUNT && thing->count == self->count));
+    return model->there && has_text(thing, self->text) &&
+           (self->field == -1 || self->any ||
+            (self->field == THING_NAME && span_equal(thing->name, span_text(names[self->name]))) ||
+            (self->field == THING_OWNER && span_equal(thing->owner, span_text(names[self->name]))) ||
+            (self->field == THING_COLOUR && thing->colour == self->colour) ||
+            (self->field == THING_COUNT && thing->count == self->count));
 }
 
 static question_t random_question(random_state_t *random) {
@@ -89,6 +103,7 @@ static question_t random_question(random_state_t *random) {
         .limit = 1 + (uint32_t)random_below(random, 40),
     };
     self.any = self.field >= 0 && random_below(random, 3) == 0;
+    self.text = self.field == THING_OWNER && !self.any ? texts[random_below(random, ARRAY_LENGTH(texts))] : "";
     if (self.field == THING_NAME || self.field == THING_OWNER) {
         snprintf(self.value, sizeof self.value, "%s", names[self.name]);
     } else if (self.field == THING_COLOUR) {
@@ -116,6 +131,9 @@ static void ask_shard(const question_t *question, query_place_t place, const row
     }
     if (question->field >= 0 && !question->any) {
         FIELD_SET(list_request, &asked, value, span_text(question->value));
+    }
+    if (question->text[0] != 0) {
+        FIELD_SET(list_request, &asked, text, span_text(question->text));
     }
     if (after->value[0] != 0) {
         FIELD_SET(list_request, &asked, after_value, span_text(after->value));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * thing: a kind of the tests' own, with an indexed field of each type that can be indexed, one by time, one that is not
- * indexed, and a secret. Its records and rows are written as the runtime does it, through a view_fixture.
+ * thing: a kind of the tests' own, with an indexed field of each type that can be indexed, one by time, two that are
+ * searched, one that is neither, and a secret. Its records and rows are written as the runtime does it, through a
+ * view_fixture.
  */
 #ifndef DORAN_TESTS_ACTORS_THING_H
 #define DORAN_TESTS_ACTORS_THING_H
@@ -22,6 +23,7 @@ typedef struct thing {
     span_t token;
     span_t owner;
     uint64_t created_at;
+    span_t title, label;
 } thing_t;
 
 enum {
@@ -34,7 +36,9 @@ enum {
     THING_MADE_AT,
     THING_TOKEN,
     THING_OWNER,
-    THING_CREATED_AT
+    THING_CREATED_AT,
+    THING_TITLE,
+    THING_LABEL
 };
 enum { RED, BLUE };
 
@@ -54,6 +58,8 @@ static const field_t thing_fields[] = {
     [THING_TOKEN] = {THING_FIELD(token, FIELD_TEXT, SECRET), .max = 1000},
     [THING_OWNER] = {THING_FIELD(owner, FIELD_TEXT, OPTIONAL | INDEX | BY_TIME), .max = 1000},
     [THING_CREATED_AT] = {THING_FIELD(created_at, FIELD_TIME, OPTIONAL), .max = UINT64_MAX},
+    [THING_TITLE] = {THING_FIELD(title, FIELD_TEXT, OPTIONAL | SEARCHED), .max = 200},
+    [THING_LABEL] = {THING_FIELD(label, FIELD_TEXT, OPTIONAL | SEARCHED), .max = 100},
 };
 static const record_t record_thing = {.name = "thing",
                                       .version = 3,

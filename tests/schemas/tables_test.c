@@ -114,7 +114,8 @@ static void assert_field_sound(const record_t *record, const field_t *field) {
     cr_assert(field->type != FIELD_RECORD || field->element != NULL, "%s.%s", record->name, field->name);
     cr_assert(field->type == FIELD_RECORD || field->type == FIELD_LIST || field->element == NULL, "%s.%s", record->name,
               field->name);
-    cr_assert_eq(field->flags & ~(uint32_t)(REQUIRED | SECRET | INDEX | BY_TIME | SYSTEM | IS_KEY | IS_LINE | IS_LINES),
+    cr_assert_eq(field->flags &
+                     ~(uint32_t)(REQUIRED | SECRET | INDEX | BY_TIME | SEARCHED | SYSTEM | IS_KEY | IS_LINE | IS_LINES),
                  0, "%s.%s", record->name, field->name);
     cr_assert((field->flags & IS_KEY) == 0 || field->type == FIELD_TEXT ||
                   (field->type == FIELD_LIST && field->element == NULL),
@@ -177,6 +178,22 @@ Test(tables, only_plain_fields_of_a_state_are_indexed_and_few) {
             }
         }
         cr_assert_leq(indexed, INDEXED_FIELDS_MAX, "%s", records[r]->name);
+    }
+}
+
+Test(tables, only_texts_of_a_state_are_searched_and_they_are_short) {
+    for (size_t r = 0; r < ARRAY_LENGTH(records); r++) {
+        uint64_t bytes = 0;
+        for (uint32_t i = 0; i < records[r]->field_count; i++) {
+            const field_t *field = &records[r]->fields[i];
+            if ((field->flags & SEARCHED) != 0) {
+                cr_assert(is_state(records[r]) && has_created_at(records[r]), "%s.%s", records[r]->name, field->name);
+                cr_assert(field->type == FIELD_TEXT && (field->flags & SECRET) == 0, "%s.%s", records[r]->name,
+                          field->name);
+                bytes += field->max + 1; /* and a NUL */
+            }
+        }
+        cr_assert_leq(bytes, SEARCHED_BYTES_MAX, "%s", records[r]->name);
     }
 }
 

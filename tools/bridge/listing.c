@@ -285,6 +285,9 @@ static span_t pack_request(call_t *call, const walk_t *walk) {
     if (walk->source.value != NULL) {
         FIELD_SET(list_request, &request, value, span_text(walk->source.value));
     }
+    if (walk->source.text.ptr != NULL) {
+        FIELD_SET(list_request, &request, text, walk->source.text);
+    }
     if (!take_place(call, &request)) {
         return (span_t){0};
     }

@@ -26,6 +26,8 @@ typedef struct listing_source {
     const char *field, *value; /* only actors with this value in this field, which is indexed; value NULL: all that have
                                   one, in the order of the values; field NULL: all, in the order of their keys */
     bool descending;           /* the last first */
+    span_t text;               /* only actors that have it where their kind is searched; absent: all. Borrowed until
+                                  they are asked for */
 } listing_source_t;
 /* Answers with the page that the call asks for. Takes the call. */
 void listing_run(call_t *call, const listing_source_t *source);

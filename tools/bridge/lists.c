@@ -12,6 +12,8 @@
 #include "tools/bridge/pump.h"
 #include "tools/bridge/runs.h"
 
+enum { QUERY_CHARACTERS_MAX = 100 };
+
 void run_list_users(call_t *call) {
     users_wanted_t wanted;
     listing_source_t users = {.kind = &kinds[KIND_user], .item = &record_user_view, .field = "created_at"};
@@ -21,6 +23,12 @@ void run_list_users(call_t *call) {
     if (FIELD_HAS(users_wanted, &wanted, status)) {
         users.field = "status";
         users.value = enum_user_status.values[wanted.status];
+    }
+    const json_t *text = json_object_get(call->json, "query"); /* it outlives what was read of it */
+    users.text = span_of(json_string_value(text), json_string_length(text));
+    if (span_characters(users.text) > QUERY_CHARACTERS_MAX) {
+        call_refuse_field(call, "/query", "too_long", "It has at most 100 characters");
+        return;
     }
     listing_run(call, &users);
 }

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "actors/fold.h"
+
+#include <string.h>
+
+#include <glib.h>
+
+/* UTF-8: bytes inside a character, and how the first ones of longer characters begin. */
+enum { INSIDE_MASK = 0xc0, INSIDE = 0x80, OF_TWO = 0xc0, OF_THREE = 0xe0, OF_FOUR = 0xf0 };
+
+static size_t character_bytes(uint8_t first) {
+    return first < OF_TWO ? 1 : first < OF_THREE ? 2 : first < OF_FOUR ? 3 : 4;
+}
+
+/* As much as there is room for, in whole characters, and a NUL. */
+static void append(fold_t *self, span_t text) {
+    size_t room = FOLD_BYTES_MAX - self->len, len = text.len;
+    if (room == 0) {
+        return;
+    }
+    if (len > room - 1) {
+        for (len = room - 1; len > 0 && (text.ptr[len] & INSIDE_MASK) == INSIDE; len--) {
+        }
+    }
+    if (len > 0) {
+        memcpy(self->bytes + self->len, text.ptr, len);
+    }
+    self->bytes[self->len + len] = 0;
+    self->len += len + 1;
+}
+
+static bool is_ascii(span_t text) {
+    uint8_t all = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        all |= text.ptr[i];
+    }
+    return all < INSIDE;
+}
+
+static void append_ascii(fold_t *self, span_t text) {
+    size_t from = self->len;
+    append(self, text);
+    for (size_t i = from; i < self->len; i++) {
+        self->bytes[i] = (uint8_t)g_ascii_tolower((char)self->bytes[i]);
+    }
+}
+
+static void append_unicode(fold_t *self, span_t text) {
+    char *decomposed = g_utf8_normalize((const char *)text.ptr, (gssize)text.len, G_NORMALIZE_DEFAULT);
+    if (decomposed == NULL) { /* it is not UTF-8 */
+        append(self, (span_t){0});
+        return;
+    }
+    char *folded = g_utf8_casefold(decomposed, -1),
+         *composed = g_utf8_normalize(folded, -1, G_NORMALIZE_DEFAULT_COMPOSE);
+    append(self, span_text(composed));
+    g_free(composed);
+    g_free(folded);
+    g_free(decomposed);
+}
+
+static void add_one(fold_t *self, span_t text) {
+    if (is_ascii(text)) {
+        append_ascii(self, text);
+    } else {
+        append_unicode(self, text);
+    }
+}
+
+void fold_add(fold_t *self, span_t text) {
+    const uint8_t *nul;
+    while (text.len > 0 && (nul = memchr(text.ptr, 0, text.len)) != NULL) {
+        size_t len = (size_t)(nul - text.ptr);
+        add_one(self, span_of(text.ptr, len));
+        text = span_of(nul + 1, text.len - len - 1);
+    }
+    if (text.len > 0) {
+        add_one(self, text);
+    }
+}
+
+bool fold_has(const fold_t *self, span_t part) {
+    return memmem(self->bytes, self->len, part.ptr, part.len) != NULL;
+}
+
+/* Two whole characters are found at the beginning of one only. */
+static bool stood_before(const fold_t *self, size_t at, size_t bytes) {
+    return memmem(self->bytes, at + bytes - 1, self->bytes + at, bytes) != NULL;
+}
+
+bool fold_next_pair(const fold_t *self, size_t *at, span_t *pair) {
+    while (*at < self->len) {
+        size_t begin = *at, first = character_bytes(self->bytes[begin]), second = begin + first;
+        *at = second;
+        if (self->bytes[begin] == 0 || self->bytes[second] == 0) {
+            continue;
+        }
+        *pair = span_of(self->bytes + begin, first + character_bytes(self->bytes[second]));
+        if (!stood_before(self, begin, pair->len)) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -23,14 +23,14 @@ enum {
 
 /* Due times */
 
-static status_t plan_of(const job_t *job, schedule_t *schedule, char *error, size_t error_bytes) {
+static status_t plan_of(const job_t *job, schedule_t *schedule, schedule_error_t *error) {
     job_schedule_t parts;
     job_dst_t dst;
     record_read(&record_job_schedule, job->schedule, &parts);
     record_read(&record_job_dst, job->dst, &dst);
     bool cron = FIELD_HAS(job_schedule, &parts, cron), every = FIELD_HAS(job_schedule, &parts, every_s);
     if (cron + every + FIELD_HAS(job_schedule, &parts, at) != 1) {
-        snprintf(error, error_bytes, "schedule: exactly one of cron, every_s and at");
+        *error = (schedule_error_t){.text = "schedule: exactly one of cron, every_s and at"};
         return STATUS_INVALID;
     }
     schedule_plan_t plan = {
@@ -45,14 +45,14 @@ static status_t plan_of(const job_t *job, schedule_t *schedule, char *error, siz
         .gap = dst.gap == job_gap_after ? SCHEDULE_GAP_AFTER : SCHEDULE_GAP_SKIP,
         .fold = dst.fold == job_fold_both ? SCHEDULE_FOLD_BOTH : SCHEDULE_FOLD_FIRST,
     };
-    return schedule_parse(schedule, &plan, error, error_bytes);
+    return schedule_parse(schedule, &plan, error);
 }
 
 /* The schedule of a job that was taken before. */
 static status_t stored_plan(turn_t *turn, const job_t *job, schedule_t *schedule) {
-    char error[SENTENCE_BYTES];
-    status_t status = plan_of(job, schedule, error, sizeof error);
-    return status == STATUS_OK ? status : turn_fail(turn, STATUS_INTERNAL, "%s", error);
+    schedule_error_t error;
+    status_t status = plan_of(job, schedule, &error);
+    return status == STATUS_OK ? status : turn_fail(turn, STATUS_INTERNAL, "%s", error.text);
 }
 
 static uint64_t start_of(const turn_t *turn, const job_t *job, uint64_t due_ms) {
@@ -146,11 +146,11 @@ static status_t rest(turn_t *turn, job_t *job, const char *error) {
 }
 
 static status_t fire_or_rest(turn_t *turn, job_t *job) {
-    char error[SENTENCE_BYTES];
+    schedule_error_t error;
     schedule_t schedule;
-    status_t status = plan_of(job, &schedule, error, sizeof error);
+    status_t status = plan_of(job, &schedule, &error);
     if (status != STATUS_OK) {
-        return rest(turn, job, error);
+        return rest(turn, job, error.text);
     }
     status = fire(turn, job, &schedule);
     schedule_fini(&schedule);
@@ -288,18 +288,28 @@ static uint64_t from_now(const turn_t *turn, const job_t *job) {
     return now > fired ? now : fired;
 }
 
+/* Where in a request the part of the schedule is that says when. */
+static const char *pointer_to_plan(const job_t *job) {
+    job_schedule_t parts;
+    record_read(&record_job_schedule, job->schedule, &parts);
+    bool cron = FIELD_HAS(job_schedule, &parts, cron), at = FIELD_HAS(job_schedule, &parts, at);
+    return cron == at || FIELD_HAS(job_schedule, &parts, every_s) ? "/schedule"
+           : cron                                                 ? "/schedule/cron"
+                                                                  : "/schedule/at";
+}
+
 /* old NULL: a new job. A plan that stays keeps its due time, which may be just about to be dealt with. */
 static status_t replan(turn_t *turn, const job_t *old, job_t *job) {
-    char error[SENTENCE_BYTES];
+    schedule_error_t error;
     schedule_t schedule;
     uint64_t ever;
-    status_t status = plan_of(job, &schedule, error, sizeof error);
+    status_t status = plan_of(job, &schedule, &error);
     if (status != STATUS_OK) {
-        return turn_fail(turn, status, "%s", error);
+        return turn_fail_at(turn, error.of_zone ? "/time_zone" : pointer_to_plan(job), "%s", error.text);
     }
     bool same = old != NULL && same_plan(old, job);
     if (!same && !schedule_next(&schedule, turn_now(turn), &ever)) {
-        status = turn_fail(turn, STATUS_INVALID, "schedule: it is never due");
+        status = turn_fail_at(turn, pointer_to_plan(job), "schedule: it is never due");
     } else if (!job->enabled) {
         job->present &= ~FIELD_BIT(job, due);
     } else if (!same || !FIELD_HAS(job, job, due)) {
@@ -326,14 +336,14 @@ static status_t check_put(turn_t *turn, const job_put_t *asked) {
         return turn_fail(turn, STATUS_INVALID, "There is no job of this name");
     }
     if (FIELD_HAS(job_put, asked, overlap) && asked->overlap == job_overlap_allow_all) {
-        return turn_fail(turn, STATUS_INVALID, "overlap: allow_all is not offered: one run at a time");
+        return turn_fail_at(turn, "/overlap", "overlap: allow_all is not offered: one run at a time");
     }
     if (FIELD_HAS(job_put, asked, catch_up) && asked->catch_up == job_catch_up_window) {
-        return turn_fail(turn, STATUS_INVALID, "catch_up: window is not offered yet");
+        return turn_fail_at(turn, "/catch_up", "catch_up: window is not offered yet");
     }
     void *params = turn_alloc(turn, built_in->params->struct_bytes);
     if (FIELD_HAS(job_put, asked, params) && record_load(built_in->params, asked->params, params) != STATUS_OK) {
-        return turn_fail(turn, STATUS_INVALID, "params: not as %s has them", built_in->params->name);
+        return turn_fail_at(turn, "/params", "params: not as %s has them", built_in->params->name);
     }
     return check_version(turn, FIELD_HAS(job_put, asked, version), asked->version);
 }

@@ -322,8 +322,10 @@ static status_t take_lines(turn_t *turn, const order_create_t *asked, draft_t *d
     list_open(&list, &record_order_wish, asked->lines);
     while (list_next(&list, &wish)) {
         if (line_of(draft, wish.sku) != NULL) {
-            return turn_fail(turn, STATUS_INVALID, "lines: %.*s comes twice", (int)wish.sku.len,
-                             (const char *)wish.sku.ptr);
+            char pointer[32];
+            snprintf(pointer, sizeof pointer, "/lines/%u/sku", draft->line_count);
+            return turn_fail_at(turn, pointer, "lines: %.*s comes twice", (int)wish.sku.len,
+                                (const char *)wish.sku.ptr);
         }
         order_line_t *line = &draft->lines[draft->line_count++];
         *line = (order_line_t){0};

@@ -380,7 +380,7 @@ static status_t post(turn_t *turn, const void *state, const void *request) {
     span_t author;
     status_t status = read_user(turn, FIELD_OR(room_post, asked, author, (span_t){0}), &author);
     if (status == STATUS_OK && span_characters(asked->text) > ROOM_TEXT_CHARACTERS_MAX) {
-        status = turn_fail(turn, STATUS_INVALID, "text: more than %d characters", ROOM_TEXT_CHARACTERS_MAX);
+        status = turn_fail_at(turn, "/text", "text: more than %d characters", ROOM_TEXT_CHARACTERS_MAX);
     }
     if (status == STATUS_OK) {
         status = room_log_find(turn, author, asked->client_id, &posted);

@@ -87,7 +87,7 @@ static status_t parts_parse(schedule_t *self, const schedule_plan_t *plan, char 
     return STATUS_OK;
 }
 
-status_t schedule_parse(schedule_t *self, const schedule_plan_t *plan, char *error, size_t error_bytes) {
+status_t schedule_parse(schedule_t *self, const schedule_plan_t *plan, schedule_error_t *error) {
     schedule_t parsed = {
         .type = plan->type,
         .gap = plan->gap,
@@ -96,13 +96,14 @@ status_t schedule_parse(schedule_t *self, const schedule_plan_t *plan, char *err
         .anchor_ms = plan->anchor_ms,
         .at_ms = plan->at_ms,
     };
-    status_t status = parts_parse(&parsed, plan, error, error_bytes);
+    status_t status = parts_parse(&parsed, plan, error->text, sizeof error->text);
+    error->of_zone = status == STATUS_OK;
     if (status != STATUS_OK) {
         return status;
     }
     parsed.zone = zone_new(plan->time_zone);
     if (parsed.zone == NULL) {
-        snprintf(error, error_bytes,
+        snprintf(error->text, sizeof error->text,
                  "time_zone: the system knows no zone of this name; names are as Europe/Berlin or UTC");
         return STATUS_INVALID;
     }

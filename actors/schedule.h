@@ -47,9 +47,14 @@ typedef struct schedule { /* for embedding; hands off */
     struct _GTimeZone *zone; /* CRON */
 } schedule_t;
 
-/* OK: to be ended with schedule_fini. INVALID: `error` has one sentence in ASCII on what is wrong; a time zone that the
-   system does not know is wrong, whatever the type. Keeps nothing of the plan's bytes. */
-MUST_USE status_t schedule_parse(schedule_t *self, const schedule_plan_t *plan, char *error, size_t error_bytes);
+typedef struct schedule_error {
+    bool of_zone;   /* else of what `type` names */
+    char text[160]; /* one sentence in ASCII */
+} schedule_error_t;
+
+/* OK: to be ended with schedule_fini. INVALID: `error` says what is wrong; a time zone that the system does not know is
+   wrong, whatever the type. Keeps nothing of the plan's bytes. */
+MUST_USE status_t schedule_parse(schedule_t *self, const schedule_plan_t *plan, schedule_error_t *error);
 void schedule_fini(schedule_t *self);
 
 /* The first due time after this moment. False: never again. Searches the days of 41 years at most, within which every

@@ -75,15 +75,20 @@ static void answer_failure(shard_t *self, const request_t *request, status_t sta
     pack_t pack = pack_into(bytes, sizeof bytes);
     const turn_t *turn = &self->turn;
     const char *detail = turn->detail[0] == 0 ? NULL : turn->detail;
-    if (self->problems.count == 0 && turn->retry_after_ms > 0) {
+    bool pointed = status == STATUS_INVALID && turn->pointer[0] != 0;
+    if (self->problems.count == 0 && !pointed && turn->retry_after_ms > 0) {
         answer_error(self, request, status, detail, turn->retry_after_ms);
         return;
     }
-    if (self->problems.count == 0) {
+    if (self->problems.count == 0 && !pointed) {
         shard_answer_error(self, request, status, detail);
         return;
     }
-    problems_pack(&self->problems, &pack);
+    if (pointed) {
+        problems_pack_one(turn->pointer, turn->detail, &pack);
+    } else {
+        problems_pack(&self->problems, &pack);
+    }
     CHECK(pack_ok(&pack), "%u problems", self->problems.count);
     answer_body(self, request, ENVELOPE_ERROR, pack_bytes(&pack));
 }

@@ -125,7 +125,7 @@ static status_t adjust(turn_t *turn, const void *state, const void *request) {
     sku_t sku = *(const sku_t *)state;
     sku_entry_t entry = entry_of(sku_cause_adjusted, (span_t){0}, asked->delta, 0);
     if (asked->delta == 0) {
-        return turn_fail(turn, STATUS_INVALID, "delta is 0");
+        return turn_fail_at(turn, "/delta", "delta is 0");
     }
     if (asked->delta < 0 && (uint64_t)-asked->delta > available(&sku)) {
         return turn_fail(turn, STATUS_CONFLICT, "Of %llu pieces %llu are reserved", (unsigned long long)sku.on_hand,

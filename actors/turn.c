@@ -36,7 +36,7 @@ void turn_begin(turn_t *self, const request_t *request, uint64_t now_ms) {
     self->bytes = 0;
     self->failure = STATUS_OK;
     self->retry_after_ms = 0;
-    self->detail[0] = 0;
+    self->detail[0] = self->pointer[0] = 0;
     self->arena_used = 0;
     self->effects_bytes = batch->effects_bytes;
     self->effect_count = batch->effect_count;
@@ -267,16 +267,32 @@ static void drop_last_character(char *text) {
     text[len] = 0;
 }
 
-status_t turn_fail(turn_t *self, status_t status, const char *format, ...) {
-    va_list arguments;
+static PRINTF_LIKE(4, 0) status_t
+    fail(turn_t *self, status_t status, const char *pointer, const char *format, va_list arguments) {
     CHECK(status != STATUS_OK, "a turn cannot fail with ok");
-    va_start(arguments, format);
     int len = vsnprintf(self->detail, sizeof self->detail, format, arguments);
-    va_end(arguments);
     if (len >= (int)sizeof self->detail) {
         drop_last_character(self->detail);
     }
+    len = snprintf(self->pointer, sizeof self->pointer, "%s", pointer);
+    CHECK(len < (int)sizeof self->pointer, "%s", pointer);
     self->failure = status;
+    return status;
+}
+
+status_t turn_fail(turn_t *self, status_t status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    status = fail(self, status, "", format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+status_t turn_fail_at(turn_t *self, const char *pointer, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    status_t status = fail(self, STATUS_INVALID, pointer, format, arguments);
+    va_end(arguments);
     return status;
 }
 

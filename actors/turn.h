@@ -42,6 +42,8 @@ MUST_USE status_t turn_reply(turn_t *self, const void *reply);
    that fails is tried again, DELIVERIES_MAX times in all, and then becomes a dead letter: what is part of the business
    is not a failure there but a message back. */
 MUST_USE status_t turn_fail(turn_t *self, status_t status, const char *format, ...) PRINTF_LIKE(3, 4);
+/* The same with INVALID, because of the request's field at this JSON pointer, which is said beside the text. */
+MUST_USE status_t turn_fail_at(turn_t *self, const char *pointer, const char *format, ...) PRINTF_LIKE(3, 4);
 /* The error that this turn fails with, or that turn_fail_to gives from here on, says when to try again. */
 void turn_retry_after(turn_t *self, uint64_t ms);
 

@@ -17,7 +17,7 @@
 /* Memory of one turn: everything encoded by it, its decoded request, and what the handler allocates. */
 #define TURN_ARENA_BYTES (4 * TURN_BYTES_MAX)
 
-enum { TURN_DETAIL_BYTES = 200 };
+enum { TURN_DETAIL_BYTES = 200, TURN_POINTER_BYTES = 64 };
 
 /* What a turn works with; borrowed for life. */
 typedef struct turn_parts {
@@ -56,6 +56,7 @@ struct turn {
     size_t bytes;     /* written, sent and answered */
     status_t failure; /* what turn_fail was given */
     char detail[TURN_DETAIL_BYTES];
+    char pointer[TURN_POINTER_BYTES];     /* of turn_fail_at, else empty */
     uint32_t retry_after_ms;              /* of its errors; 0: they say nothing of that */
     uint32_t effects_bytes, effect_count; /* of the batch when the turn began */
     span_t chain;                         /* for what it sends; built for the first */

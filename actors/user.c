@@ -163,8 +163,8 @@ static status_t check_create(turn_t *turn, const user_create_t *asked) {
     size_t characters = span_characters(asked->password);
     return characters >= PASSWORD_CHARACTERS_MIN && characters <= PASSWORD_CHARACTERS_MAX
                ? STATUS_OK
-               : turn_fail(turn, STATUS_INVALID, "password: it has %d to %d characters", PASSWORD_CHARACTERS_MIN,
-                           PASSWORD_CHARACTERS_MAX);
+               : turn_fail_at(turn, "/password", "password: it has %d to %d characters", PASSWORD_CHARACTERS_MIN,
+                              PASSWORD_CHARACTERS_MAX);
 }
 
 static status_t claim_for(turn_t *turn, const user_create_t *asked) {

@@ -153,30 +153,44 @@ span_t problem_pointer(const problem_t *self, uint8_t text[PROBLEM_POINTER_BYTES
     return span_of(text, len);
 }
 
-static void pack_problem(const problem_t *problem, pack_t *pack) {
-    char detail[DETAIL_BYTES + 32];
-    uint8_t pointer[PROBLEM_POINTER_BYTES_MAX];
-    print_detail(problem, detail);
+static void pack_error(pack_t *pack, span_t pointer, const char *code, const char *detail) {
     pack_map(pack, 3);
     pack_cstring(pack, "pointer");
-    pack_text(pack, problem_pointer(problem, pointer));
+    pack_text(pack, pointer);
     pack_cstring(pack, "code");
-    pack_cstring(pack, problem->code);
+    pack_cstring(pack, code);
     pack_cstring(pack, "detail");
     pack_cstring(pack, detail);
 }
 
-void problems_pack(const problems_t *self, pack_t *pack) {
+static void pack_problem(const problem_t *problem, pack_t *pack) {
+    char detail[DETAIL_BYTES + 32];
+    uint8_t pointer[PROBLEM_POINTER_BYTES_MAX];
+    print_detail(problem, detail);
+    pack_error(pack, problem_pointer(problem, pointer), problem->code, detail);
+}
+
+/* Its errors come behind. */
+static void pack_head(pack_t *pack, const char *text, uint32_t count) {
     pack_map(pack, 4);
     pack_cstring(pack, "code");
     pack_cstring(pack, status_code(STATUS_INVALID));
     pack_cstring(pack, "text");
-    pack_cstring(pack, status_text(STATUS_INVALID));
+    pack_cstring(pack, text);
     pack_cstring(pack, "retryable");
     pack_bool(pack, status_retryable(STATUS_INVALID));
     pack_cstring(pack, "errors");
-    pack_array(pack, self->count);
+    pack_array(pack, count);
+}
+
+void problems_pack(const problems_t *self, pack_t *pack) {
+    pack_head(pack, status_text(STATUS_INVALID), self->count);
     for (uint32_t i = 0; i < self->count; i++) {
         pack_problem(&self->items[i], pack);
     }
+}
+
+void problems_pack_one(const char *pointer, const char *detail, pack_t *pack) {
+    pack_head(pack, detail, 1);
+    pack_error(pack, span_text(pointer), "not_a_value", detail);
 }

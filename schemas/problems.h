@@ -45,5 +45,7 @@ span_t problem_pointer(const problem_t *self, uint8_t text[PROBLEM_POINTER_BYTES
 
 /* Packs {code: invalid, …, errors: [{pointer, code, detail}]}. */
 void problems_pack(const problems_t *self, pack_t *pack);
+/* The same with one that a handler found, which the text says, too. Its code is not_a_value. */
+void problems_pack_one(const char *pointer, const char *detail, pack_t *pack);
 
 #endif

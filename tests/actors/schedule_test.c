@@ -7,7 +7,7 @@
 
 #include "tests/storage/random.h"
 
-enum { ERROR_BYTES = 256, MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR, LIST_MAX = 12 };
+enum { MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR, LIST_MAX = 12 };
 
 static const char *const FORMAT = "%Y-%m-%dT%H:%M:%SZ";
 
@@ -31,16 +31,16 @@ static moment_t text_of(uint64_t ms) {
 }
 
 static status_t try_parse(schedule_t *self, const schedule_plan_t *plan) {
-    char error[ERROR_BYTES] = "";
-    status_t status = schedule_parse(self, plan, error, sizeof error);
-    cr_assert_eq(status == STATUS_OK, error[0] == 0, "%s", error);
+    schedule_error_t error = {.text = ""};
+    status_t status = schedule_parse(self, plan, &error);
+    cr_assert_eq(status == STATUS_OK, error.text[0] == 0, "%s", error.text);
     return status;
 }
 
 static schedule_t parsed(const schedule_plan_t *plan) {
     schedule_t self;
-    char error[ERROR_BYTES] = "";
-    cr_assert_eq(schedule_parse(&self, plan, error, sizeof error), STATUS_OK, "%s", error);
+    schedule_error_t error = {.text = ""};
+    cr_assert_eq(schedule_parse(&self, plan, &error), STATUS_OK, "%s", error.text);
     return self;
 }
 

@@ -6,7 +6,7 @@
  */
 #include "actors/schedule.h"
 
-enum { TEXT_BYTES_MAX = 256, ERROR_BYTES = 256, DUES = 4, HOUR_MS = 3600000, AFTER_BYTES = 4 };
+enum { TEXT_BYTES_MAX = 256, DUES = 4, HOUR_MS = 3600000, AFTER_BYTES = 4 };
 
 static const char *const zones[] = {"UTC", "Europe/Berlin", "Asia/Seoul", "Australia/Lord_Howe"};
 
@@ -19,9 +19,9 @@ static void check_sentence(const char *error) {
 
 static void check_plan(const schedule_plan_t *plan, uint64_t after_ms) {
     schedule_t schedule;
-    char error[ERROR_BYTES] = "";
-    if (schedule_parse(&schedule, plan, error, sizeof error) != STATUS_OK) {
-        check_sentence(error);
+    schedule_error_t error = {.text = ""};
+    if (schedule_parse(&schedule, plan, &error) != STATUS_OK) {
+        check_sentence(error.text);
         return;
     }
     for (int i = 0; i < DUES; i++) {

@@ -65,6 +65,19 @@ Test(problems, a_problem_of_the_record_as_a_whole_points_at_the_root) {
                 "{\"pointer\":\"\",\"code\":\"not_a_map\",\"detail\":\"must be a map\"}");
 }
 
+Test(problems, what_a_handler_found_is_told_as_text_and_as_error) {
+    static uint8_t bytes[512];
+    static token_t tokens[64];
+    pack_t pack = pack_into(bytes, sizeof bytes);
+    tape_t tape = {.tokens = tokens, .capacity = ARRAY_LENGTH(tokens)};
+    problems_pack_one("/lines/1/sku", "tea comes twice", &pack);
+    cr_assert_eq(tape_read_whole(&tape, pack_bytes(&pack)), STATUS_OK);
+    char *json = json_print(&tape, 0);
+    cr_assert_str_eq(json, "{\"code\":\"invalid\",\"text\":\"tea comes twice\",\"retryable\":false,\"errors\":[{"
+                           "\"pointer\":\"/lines/1/sku\",\"code\":\"not_a_value\",\"detail\":\"tea comes twice\"}]}");
+    free(json);
+}
+
 Test(problems, each_code_is_told_in_words) {
     static const struct {
         const field_t *field;

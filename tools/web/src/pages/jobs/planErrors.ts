@@ -39,7 +39,7 @@ function fromSentence(detail: string, way: Way): Wrong {
 /** Of what the server refused; empty: it is nothing of a field. */
 export function wrongOf(problem: Problem, way: Way): Wrong {
   if (problem.code !== 'invalid') return {};
-  if (problem.errors.length === 0) return fromSentence(problem.detail, way);
+  if (problem.errors.every(({ detail }) => detail === problem.detail)) return fromSentence(problem.detail, way);
   const found = POINTERS.map(([pointer, field]) => [field, fieldError(problem, pointer)] as const);
   return Object.fromEntries(found.filter(([, words]) => words !== undefined));
 }

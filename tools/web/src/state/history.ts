@@ -19,8 +19,13 @@ const KEPT_ENTRIES = 100;
 /** So far back one is taken to where one had read. */
 const UNREAD_ENTRIES_MAX = 400;
 
+interface CatchingUp {
+  until: number;
+  done: Promise<void>;
+}
+
 const histories = new Map<string, History>();
-const catchingUp = new Map<string, Promise<void>>();
+const catchingUp = new Map<string, CatchingUp>();
 
 export function historyOf(room: string): History {
   let history = histories.get(room);
@@ -49,16 +54,29 @@ async function readBehind(history: History): Promise<void> {
   await readTail(history);
 }
 
-/** Reads what the log does not have yet: all of the last page the first time. Once at a time for a room. */
-export function catchUp(history: History): Promise<void> {
+/** Its entry of `catchingUp` says until when, also while it runs. */
+async function readUntilThere(history: History, running: CatchingUp): Promise<void> {
+  for (;;) {
+    const before = lastSeq(history.log.value);
+    await (history.log.value.read ? readBehind(history) : readTail(history));
+    const now = lastSeq(history.log.value);
+    if (now >= running.until || now === before) return;
+  }
+}
+
+/**
+ * Reads what the log does not have yet: at first the last page, else all behind it, until a seq at least. Once at a time
+ * for a room.
+ */
+export function catchUp(history: History, until = 0): Promise<void> {
   let running = catchingUp.get(history.room);
   if (running === undefined) {
-    running = (history.log.value.read ? readBehind(history) : readTail(history)).finally(() =>
-      catchingUp.delete(history.room),
-    );
+    running = { until, done: Promise.resolve() };
     catchingUp.set(history.room, running);
+    running.done = readUntilThere(history, running).finally(() => catchingUp.delete(history.room));
   }
-  return running;
+  running.until = Math.max(running.until, until);
+  return running.done;
 }
 
 /** One more page upwards. Never throws: that it failed is said by `older`. */

@@ -4,6 +4,7 @@ import { effect } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { useAction } from '../../components/hooks';
 import type { Problem } from '../../api/problem';
+import { link } from '../../state/connection';
 import { catchUp, historyOf, loadUnread, shrinkHistory } from '../../state/history';
 import { lastSeq } from '../../state/log';
 import { rooms, unreadOf } from '../../state/rooms';
@@ -17,13 +18,14 @@ async function load(id: string): Promise<void> {
   if (room !== undefined && unreadOf(room) > 0) await loadUnread(history, room.read);
 }
 
-/** Reads whatever the log lacks of what is known to have happened. */
+/** Reads whatever the log lacks of what is known to have happened; tried again when the connection changes. */
 function keepUp(id: string): () => void {
   const history = historyOf(id);
   return effect(() => {
     const room = rooms.value.get(id);
     const log = history.log.value;
-    if (room !== undefined && (!log.read || room.seq > lastSeq(log))) catchUp(history).catch(() => undefined);
+    if (link.value === 'off' || room === undefined) return;
+    if (!log.read || room.seq > lastSeq(log)) catchUp(history, room.seq).catch(() => undefined);
   });
 }
 

@@ -30,22 +30,17 @@ export function poll(ask: () => Promise<void>, wait: () => number | undefined): 
   };
 }
 
-// `ask` says whether to go on. A change of `about` begins anew.
-export function usePoll(ask: (signal: AbortSignal) => Promise<boolean>, interval_ms: number, about: string): void {
+/** The same for a component: ask says whether to go on. A change of `about` begins anew. */
+export function usePoll(ask: () => Promise<boolean>, interval_ms: number, about: string): void {
   const latest = useRef(ask);
   latest.current = ask;
   useEffect(() => {
-    const end = new AbortController();
     let more = true;
-    const stop = poll(
+    return poll(
       async () => {
-        more = await latest.current(end.signal);
+        more = await latest.current();
       },
       () => (more ? interval_ms : undefined),
     );
-    return () => {
-      stop();
-      end.abort();
-    };
   }, [interval_ms, about]);
 }

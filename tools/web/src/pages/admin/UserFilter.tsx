@@ -5,6 +5,7 @@ import { t } from '../../strings';
 import type { Status, Wanted } from './calls';
 
 const PAUSE_MS = 250; // behind the last letter
+const QUERY_MAX = 100;
 
 export const STATUSES: Status[] = ['ACTIVE', 'INACTIVE', 'SUSPENDED'];
 
@@ -21,7 +22,7 @@ export function UserFilter({ wanted, want }: { wanted: Wanted; want: (wanted: Wa
   const choices = [{ value: 'all' as const, label: words.status.all }, ...STATUSES.map((value) => ({ value, label: words.status[value] }))];
   return (
     <search class="user-filter">
-      <Field type="search" label={words.search} value={text} onInput={(event) => setText(event.currentTarget.value)} />
+      <Field type="search" label={words.search} maxLength={QUERY_MAX} value={text} onInput={(event) => setText(event.currentTarget.value)} />
       <Segments
         label={words.statusTitle}
         value={wanted.status === '' ? 'all' : wanted.status}

@@ -5,7 +5,6 @@ export const admin = {
   title: 'Admin',
   forbiddenTitle: 'This page is not for you',
   forbiddenText: 'Only administrators can see it. If you need to, ask one of them.',
-  forbiddenHome: 'Back to your rooms',
   people: {
     title: 'People',
     search: 'Search by name or e-mail',

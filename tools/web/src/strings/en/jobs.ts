@@ -29,7 +29,6 @@ export const jobs = {
   resumedToast: 'Resumed. The next run is planned.',
   startedToast: (run: number) => `Run ${run} has begun.`,
   upcoming: 'Due times to come',
-  upcomingNone: 'There are none to come.',
   starts: (time: string) => `starts ${time}`,
   waiting: (count: number) => (count === 1 ? 'One run waits for its turn' : `${showNumber(count)} runs wait for their turn`),
   plan: {

@@ -6,7 +6,6 @@ export const admin: typeof table = {
   title: '관리',
   forbiddenTitle: '볼 수 없는 페이지예요',
   forbiddenText: '관리자만 볼 수 있어요. 필요하다면 관리자에게 요청해 주세요.',
-  forbiddenHome: '내 대화방으로',
   people: {
     title: '사용자',
     search: '이름이나 이메일로 검색',

@@ -30,7 +30,6 @@ export const jobs: typeof table = {
   resumedToast: '다시 시작했어요. 다음 실행이 예약되었어요.',
   startedToast: (run: number) => `${run}번 실행을 시작했어요.`,
   upcoming: '앞으로의 실행 시각',
-  upcomingNone: '예정된 시각이 없어요.',
   starts: (time: string) => `${time}에 시작`,
   waiting: (count: number) => `실행 ${showNumber(count)}건이 차례를 기다리고 있어요`,
   plan: {

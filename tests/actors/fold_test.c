@@ -93,8 +93,8 @@ Test(fold, who_has_a_text_has_its_pairs) {
         size_t count = random_below(&random, 12), from = random_below(&random, 12);
         for (size_t at = 0; at < count; at++) {
             const char *letter = letters[random_below(&random, sizeof letters / sizeof letters[0])];
-            strcat(text, letter);
-            strcat(part, at >= from ? letter : "");
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s", letter);
+            snprintf(part + strlen(part), sizeof part - strlen(part), "%s", at >= from ? letter : "");
         }
         fold_t fold = folded(text), wanted = folded(part);
         span_t pair;

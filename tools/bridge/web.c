@@ -82,7 +82,7 @@ static int compare_paths(const void *a, const void *b) {
 }
 
 static const web_file_t *find_file(const web_t *self, const char *path, const char *ending) {
-    web_file_t key;
+    web_file_t key = {.path = ""};
     int len = snprintf(key.path, sizeof key.path, "%s%s", path, ending);
     return len < PATH_BYTES && self->count > 0 ? bsearch(&key, self->files, self->count, sizeof key, compare_paths)
                                                : NULL;

@@ -20,7 +20,7 @@ export interface Log {
   readonly read: boolean;
 }
 
-export const FIRST_SEQ = 1;
+const FIRST_SEQ = 1;
 export const emptyLog: Log = { entries: [], read: false };
 
 export function firstSeq(log: Log): number {

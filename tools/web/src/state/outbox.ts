@@ -8,7 +8,7 @@ import { signal } from '@preact/signals';
 export type UnsentState =
   | 'waiting' // for its turn, or for the connection
   | 'sending'
-  | 'sent' // it has a seq; it goes as soon as the room's log has it
+  | 'sent' // the server has it; it goes as soon as the room's log does
   | 'failed'; // and waits for its author
 
 export interface Unsent {
@@ -21,7 +21,6 @@ export interface Unsent {
   readonly state: UnsentState;
   /** Why it failed: the code of the problem. */
   readonly code?: string;
-  readonly seq?: number;
 }
 
 const PREFIX = 'doran.unsent.';

@@ -31,11 +31,11 @@ function late(ms: number): Promise<never> {
 /** Rejects with a Refusal or a Problem. */
 async function post({ room, client_id, text }: Unsent): Promise<void> {
   if (live.state === 'on') {
-    const ack = await Promise.race([live.post(room, client_id, text), late(ANSWER_MS)]);
-    changeUnsent(client_id, { state: 'sent', seq: ack.seq }); // until its event comes
+    await Promise.race([live.post(room, client_id, text), late(ANSWER_MS)]);
+    changeUnsent(client_id, { state: 'sent' }); // until its event comes
   } else {
     const entry = await Promise.race([postMessage(room, { client_id, text }), late(ANSWER_MS)]);
-    changeUnsent(client_id, { state: 'sent', seq: entry.seq });
+    changeUnsent(client_id, { state: 'sent' });
     takeEvent(room, entry);
   }
 }

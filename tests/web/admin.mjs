@@ -26,6 +26,19 @@ for (const [language, phone] of [['en', false], ['ko', true]]) {
   });
 }
 
+flow('what the server refuses of a plan is said at its field', async ({ open, administrator }) => {
+  const page = await open(await administrator(), { path: '/jobs/user-statistics/plan' });
+  await page.getByLabel('Time zone').fill('Mars/Base');
+  await page.getByRole('button', { name: 'Save plan' }).click();
+  await page.getByText('The server knows no such time zone.').waitFor();
+  await page.getByLabel('Cron expression').check();
+  await page.getByLabel('Expression', { exact: true }).fill('99 3 * * *');
+  await page.getByLabel('Time zone').fill('UTC');
+  await page.getByRole('button', { name: 'Save plan' }).click();
+  await page.getByText('minute: 99 is not from 0 to 59').waitFor();
+  await looksRight(page);
+});
+
 flow('a job is run now, and its report is seen', async ({ open, administrator }) => {
   const admin = await administrator();
   await ask(admin, 'PUT', job, { schedule: { every_s: 86_400 } });
@@ -48,6 +61,11 @@ flow('people are looked up and suspended, and cut off at once', async ({ open, s
   await page.getByRole('main').getByRole('listitem').first().waitFor();
   await looksRight(page);
   await shoot(page, 'people');
+  await page.getByRole('searchbox').fill('나리');
+  await page.waitForURL('**/admin/users?query=*');
+  await page.getByText('미나리').waitFor();
+  await page.getByRole('searchbox').fill('나리나리');
+  await page.getByText('Nobody found').waitFor();
   await page.goto(`/admin/users/${mina.id}`);
   await page.getByRole('button', { name: 'Suspend' }).click();
   await page.getByRole('dialog').getByLabel('Reason').fill('spam');

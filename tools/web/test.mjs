@@ -14,10 +14,18 @@ await build({
   configFile: false,
   logLevel: 'warn',
   ssr: { noExternal: true },
-  build: { ssr: true, outDir: made, emptyOutDir: true, rollupOptions: { input: names.map((name) => `${tests}/${name}`) } },
+  build: {
+    ssr: true,
+    outDir: made,
+    emptyOutDir: true,
+    rollupOptions: {
+      input: names.map((name) => `${tests}/${name}`),
+      output: { entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' },
+    },
+  },
 });
 const results = names.map((name) => {
-  const program = `${made}/${name.replace(/ts$/, 'js')}`;
+  const program = `${made}/${name.replace(/ts$/, 'mjs')}`;
   return spawnSync(process.execPath, ['--test-reporter=tap', program], { stdio: 'inherit' }).status;
 });
 process.exitCode = results.every((status) => status === 0) ? 0 : 1;

@@ -111,6 +111,9 @@ export async function tagged<T>(outcome: Promise<Outcome<T>>): Promise<{ value: 
   return { value: data as T, tag: response.headers.get('ETag') ?? '' };
 }
 
+/** Of `params.query`: which page of a list; undefined: the first. */
+export const at = (cursor?: string): { cursor?: string } => (cursor === undefined ? {} : { cursor });
+
 /** For `params.header`: done only if nobody else has changed it meanwhile (else the Problem `precondition_failed`). */
 export const ifMatch = (tag: string): { 'If-Match': string } => ({ 'If-Match': tag });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What is asked about rooms, and said to them. All throw a Problem. */
-import { answer, api } from '../api/client';
+import { answer, api, at } from '../api/client';
 import type { components, operations } from '../api/document';
 import type { Entry } from './log';
 import type { Room } from './rooms';
@@ -9,22 +9,8 @@ export type RoomView = components['schemas']['room_view'];
 export type NewRoom = operations['create_room']['requestBody']['content']['application/json'];
 export type Member = components['schemas']['room_member'];
 
-export interface Page<Item> {
-  items: Item[];
-  next: string | undefined;
-}
-
 const PAGE = 50;
 const PAGE_MAX = 100;
-
-interface Listed<Item> {
-  items: Item[];
-  next_cursor?: string;
-}
-
-const pageOf = <Item>(listed: Listed<Item>): Page<Item> => ({ items: listed.items, next: listed.next_cursor });
-
-const at = (cursor: string | undefined): { cursor?: string } => (cursor === undefined ? {} : { cursor });
 
 /** In the order of the room's log, before a seq, or the last. */
 export async function readBefore(id: string, before?: number): Promise<Entry[]> {
@@ -59,15 +45,11 @@ export async function readInbox(): Promise<Room[]> {
 
 export const readRoom = (id: string): Promise<RoomView> => answer(api.GET('/api/v1/rooms/{id}', { params: { path: { id } } }));
 
-export async function readPublicRooms(cursor?: string): Promise<Page<RoomView>> {
-  const query = { visibility: 'public' as const, limit: PAGE, ...at(cursor) };
-  return pageOf(await answer(api.GET('/api/v1/rooms', { params: { query } })));
-}
+export const readPublicRooms = (cursor?: string) =>
+  answer(api.GET('/api/v1/rooms', { params: { query: { visibility: 'public', limit: PAGE, ...at(cursor) } } }));
 
-export async function readMembers(id: string, cursor?: string): Promise<Page<Member>> {
-  const query = { limit: PAGE_MAX, ...at(cursor) };
-  return pageOf(await answer(api.GET('/api/v1/rooms/{id}/members', { params: { path: { id }, query } })));
-}
+export const readMembers = (id: string, cursor?: string) =>
+  answer(api.GET('/api/v1/rooms/{id}/members', { params: { path: { id }, query: { limit: PAGE_MAX, ...at(cursor) } } }));
 
 export const createRoom = (body: NewRoom, key: { 'Idempotency-Key': string }): Promise<RoomView> =>
   answer(api.POST('/api/v1/rooms', { body, params: { header: key } }));

@@ -2,18 +2,15 @@
 /** Everybody who has an account. What is looked for stands in the address, so that going back finds it again. */
 import { Link, useLocation, useSearch } from 'wouter-preact';
 import { Avatar } from '../../components/Avatar';
-import { Button } from '../../components/Button';
 import { Empty } from '../../components/Empty';
-import { ErrorNote } from '../../components/ErrorNote';
-import { useAction } from '../../components/hooks';
-import { Skeleton } from '../../components/Loading';
+import { Listed } from '../../components/Listed';
 import { Page } from '../../components/Page';
+import { usePages } from '../../components/pages';
 import { Rows } from '../../components/RowLink';
 import { showDay, t } from '../../strings';
-import type { Person, Wanted } from './calls';
+import { listPeople, type Person, type Wanted } from './calls';
 import { StatusBadge } from './StatusBadge';
 import { Tabs } from './Tabs';
-import { usePeople } from './use_people';
 import { STATUSES, UserFilter } from './UserFilter';
 
 function wantedOf(search: string): Wanted {
@@ -47,28 +44,21 @@ function Row({ person }: { person: Person }) {
 }
 
 function Results({ wanted }: { wanted: Wanted }) {
-  const { items, next, problem, more } = usePeople(wanted);
-  const showMore = useAction(more);
+  const pages = usePages((cursor) => listPeople(wanted, cursor), addressOf(wanted));
   const words = t().admin.people;
-  const count = items?.length ?? 0;
+  const count = pages.items.length;
   return (
     <>
-      {problem && <ErrorNote problem={problem} />}
       <p class="soft small" role="status">
-        {count > 0 && (next === undefined ? words.shown : words.shownMore)(count)}
+        {count > 0 && (pages.more ? words.shownMore : words.shown)(count)}
       </p>
-      {!items && !problem && <Skeleton />}
-      {items && count === 0 && <Empty icon="people" title={words.none} hint={words.noneText} />}
-      <Rows>
-        {items?.map((person) => (
-          <Row key={person.id} person={person} />
-        ))}
-      </Rows>
-      {next !== undefined && (
-        <Button busy={showMore.busy} onClick={showMore.run}>
-          {t().common.more}
-        </Button>
-      )}
+      <Listed pages={pages} empty={<Empty icon="people" title={words.none} hint={words.noneText} />}>
+        <Rows>
+          {pages.items.map((person) => (
+            <Row key={person.id} person={person} />
+          ))}
+        </Rows>
+      </Listed>
     </>
   );
 }

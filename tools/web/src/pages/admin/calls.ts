@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What these pages ask the server. */
-import { answer, api, ifMatch, tagged } from '../../api/client';
+import { answer, api, at, ifMatch, tagged } from '../../api/client';
 import type { components, paths } from '../../api/document';
 import type { Stat } from './look';
 
@@ -19,7 +19,7 @@ export function listPeople({ query, status }: Wanted, cursor?: string): Promise<
   const wanted = {
     ...(query === '' ? {} : { query }),
     ...(status === '' ? {} : { status }),
-    ...(cursor === undefined ? {} : { cursor }),
+    ...at(cursor),
   };
   return answer(api.GET('/api/v1/users', { params: { query: wanted } }));
 }

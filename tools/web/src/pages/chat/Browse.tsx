@@ -5,10 +5,11 @@ import { Avatar } from '../../components/Avatar';
 import { Badge } from '../../components/Badge';
 import { Empty } from '../../components/Empty';
 import { useTitle } from '../../components/hooks';
+import { Listed } from '../../components/Listed';
+import { usePages } from '../../components/pages';
 import { rooms } from '../../state/rooms';
 import { readPublicRooms, type RoomView } from '../../state/rooms_api';
 import { t } from '../../strings';
-import { Pages } from './Pages';
 import { Head } from './RoomHead';
 import './room_list.css';
 
@@ -31,12 +32,19 @@ function PublicRoom({ room }: { room: RoomView }) {
 
 export function Browse() {
   useTitle(t().chat.browse);
+  const pages = usePages(readPublicRooms);
   const none = <Empty icon="chat" title={t().chat.noPublic} hint={t().chat.noPublicHint} />;
   return (
     <section class="room" aria-label={t().chat.browse}>
       <Head name={t().chat.browse} />
       <div class="browse">
-        <Pages read={readPublicRooms} show={(room) => <PublicRoom key={room.id} room={room} />} empty={none} />
+        <Listed pages={pages} empty={none}>
+          <ul>
+            {pages.items.map((room) => (
+              <PublicRoom key={room.id} room={room} />
+            ))}
+          </ul>
+        </Listed>
       </div>
     </section>
   );

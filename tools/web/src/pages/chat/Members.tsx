@@ -8,12 +8,13 @@ import { Button } from '../../components/Button';
 import { Dialog } from '../../components/Dialog';
 import { ErrorNote } from '../../components/ErrorNote';
 import { useAction } from '../../components/hooks';
+import { Listed } from '../../components/Listed';
+import { usePages } from '../../components/pages';
 import type { Room } from '../../state/rooms';
 import { readMembers, type Member } from '../../state/rooms_api';
 import { leave } from '../../state/rooms_live';
 import { t } from '../../strings';
 import { Name, nameOf } from './Name';
-import { Pages } from './Pages';
 import './members.css';
 
 function MemberRow({ member, me }: { member: Member; me: string }) {
@@ -46,13 +47,17 @@ function Leave({ room }: { room: Room }) {
 }
 
 export function Members({ room, me, onClose }: { room: Room; me: string; onClose: () => void }) {
+  const pages = usePages((cursor) => readMembers(room.id, cursor), room.id);
   return (
     <Dialog title={t().chat.members} onClose={onClose}>
       <div class="members">
-        <Pages
-          read={(cursor) => readMembers(room.id, cursor)}
-          show={(member) => <MemberRow key={member.user} member={member} me={me} />}
-        />
+        <Listed pages={pages}>
+          <ul>
+            {pages.items.map((member) => (
+              <MemberRow key={member.user} member={member} me={me} />
+            ))}
+          </ul>
+        </Listed>
       </div>
       {room.joined && <Leave room={room} />}
     </Dialog>

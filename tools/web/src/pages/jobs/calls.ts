@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /** What these pages ask the server. */
-import { answer, api, ifMatch, tagged } from '../../api/client';
+import { answer, api, at, ifMatch, tagged } from '../../api/client';
 import type { components, paths } from '../../api/document';
 import type { Job, Plan } from './draft';
 
@@ -50,8 +50,7 @@ export async function nextDue(name: string, count: number): Promise<Due[]> {
 
 /** cursor undefined: the latest. */
 export function listRuns(name: string, cursor?: string): Promise<Runs> {
-  const query = cursor === undefined ? {} : { cursor };
-  return answer(api.GET('/api/v1/jobs/{name}/runs', { params: { ...path(name), query } }));
+  return answer(api.GET('/api/v1/jobs/{name}/runs', { params: { ...path(name), query: at(cursor) } }));
 }
 
 export const getRun = (id: string): Promise<Run> => answer(api.GET('/api/v1/runs/{id}', run(id)));

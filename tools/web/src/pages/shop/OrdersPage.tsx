@@ -2,15 +2,15 @@
 // My orders, the newest first; for administrators also everybody's, or those in one state.
 import { useState } from 'preact/hooks';
 import { Empty } from '../../components/Empty';
+import { Listed } from '../../components/Listed';
 import { Page } from '../../components/Page';
+import { usePages } from '../../components/pages';
 import { Rows } from '../../components/RowLink';
 import { isAdmin } from '../../state/session';
 import { t } from '../../strings';
 import { type OrderState, listOrders } from './api';
 import { LinkButton } from './LinkButton';
-import { Listed } from './Listed';
 import { OrderRow } from './OrderRow';
-import { usePages } from './pages';
 import { useNames } from './stock';
 import './shop.css';
 

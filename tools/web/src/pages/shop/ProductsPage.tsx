@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // All that is sold.
 import { Empty } from '../../components/Empty';
+import { Listed } from '../../components/Listed';
 import { Page } from '../../components/Page';
+import { usePages } from '../../components/pages';
 import { isAdmin } from '../../state/session';
 import { t } from '../../strings';
 import { listProducts } from './api';
 import { BasketLink } from './BasketLink';
 import { LinkButton } from './LinkButton';
-import { Listed } from './Listed';
-import { usePages } from './pages';
 import { ProductCard } from './ProductCard';
 import './shop.css';
 

@@ -2,13 +2,13 @@
 // The stock of one SKU, how it is changed, and what changed it. For administrators.
 import { Problem } from '../../api/problem';
 import { Facts } from '../../components/Facts';
+import { Listed } from '../../components/Listed';
 import { Card, Page } from '../../components/Page';
+import { usePages } from '../../components/pages';
 import { showNumber, t } from '../../strings';
 import { type Stock, listLedger } from './api';
 import { AdjustForm } from './AdjustForm';
 import { Ledger } from './Ledger';
-import { Listed } from './Listed';
-import { usePages } from './pages';
 import { productPath } from './paths';
 import { refreshStock, stockOf, useStock } from './stock';
 import { Trouble } from './Trouble';

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What the shop asks of the server. Each function throws a Problem.
-import { answer, api, tagged } from '../../api/client';
+import { answer, api, at, tagged } from '../../api/client';
 import type { components, paths } from '../../api/document';
 import { Problem } from '../../api/problem';
 import { setClock } from './clock';
-import type { Page } from './pages';
 
 type Schemas = components['schemas'];
 export type Money = Schemas['money'];
@@ -19,20 +18,8 @@ export type Reason = Schemas['order_reason'];
 export type Step = Schemas['order_step'];
 export type Wish = Schemas['order_wish'];
 
-interface Answered<Item> {
-  items: Item[];
-  next_cursor?: string;
-}
-
-async function page<Item>(asked: Promise<Answered<Item>>): Promise<Page<Item>> {
-  const { items, next_cursor } = await asked;
-  return { items, next: next_cursor };
-}
-
-const from = (cursor?: string) => (cursor === undefined ? {} : { cursor });
-
 export const listProducts = (cursor?: string) =>
-  page<Product>(answer(api.GET('/api/v1/products', { params: { query: { limit: 20, ...from(cursor) } } })));
+  answer(api.GET('/api/v1/products', { params: { query: { limit: 20, ...at(cursor) } } }));
 
 /** undefined: it is as it was when it had this tag. */
 export async function showProduct(id: string, tag?: string): Promise<{ value: Product; tag: string } | undefined> {
@@ -59,14 +46,14 @@ export const adjustStock = (sku: string, delta: number, reason: string, header: 
   answer<Stock>(api.POST('/api/v1/skus/{sku}/stock/adjust', { params: { path: { sku }, header }, body: { delta, reason } }));
 
 export const listLedger = (sku: string, cursor?: string) =>
-  page<Entry>(answer(api.GET('/api/v1/skus/{sku}/stock/ledger', { params: { path: { sku }, query: { limit: 20, ...from(cursor) } } })));
+  answer(api.GET('/api/v1/skus/{sku}/stock/ledger', { params: { path: { sku }, query: { limit: 20, ...at(cursor) } } }));
 
 export const createOrder = (lines: Wish[], key: string) =>
   answer<Order>(api.POST('/api/v1/orders', { body: { lines }, params: { header: { 'Idempotency-Key': key, Prefer: 'wait=10' } } }));
 
 /** all, state: for administrators. */
 export const listOrders = (wanted: { all?: boolean; state?: OrderState }, cursor?: string) =>
-  page<Order>(answer(api.GET('/api/v1/orders', { params: { query: { limit: 20, ...wanted, ...from(cursor) } } })));
+  answer(api.GET('/api/v1/orders', { params: { query: { limit: 20, ...wanted, ...at(cursor) } } }));
 
 /** undefined: it is as it was when it had this tag. */
 export async function showOrder(id: string, tag?: string): Promise<{ value: Order; tag: string } | undefined> {
@@ -77,7 +64,7 @@ export async function showOrder(id: string, tag?: string): Promise<{ value: Orde
 }
 
 export const listSteps = async (id: string): Promise<Step[]> =>
-  (await answer<Answered<Step>>(api.GET('/api/v1/orders/{id}/history', { params: { path: { id } } }))).items;
+  (await answer(api.GET('/api/v1/orders/{id}/history', { params: { path: { id } } }))).items;
 
 export const payOrder = (id: string, header: { 'Idempotency-Key': string }) =>
   answer<Order>(api.POST('/api/v1/orders/{id}/pay', { params: { path: { id }, header }, body: { method: 'manual' } }));

@@ -10,7 +10,6 @@ export const shop = {
   notThere: 'There is nothing here',
   notThereHint: 'It may be gone, or belong to somebody else.',
   toProducts: 'See all products',
-  loadMore: 'Show more',
 
   priceFrom: (price: string) => `from ${price}`,
   stockUnknown: 'Looking…',

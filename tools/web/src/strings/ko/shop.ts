@@ -10,7 +10,6 @@ export const shop: typeof table = {
   notThere: '여기에는 아무것도 없어요',
   notThereHint: '삭제되었거나 다른 사람의 것일 수 있어요.',
   toProducts: '상품 둘러보기',
-  loadMore: '더 보기',
 
   priceFrom: (price) => `${price}부터`,
   stockUnknown: '확인 중…',

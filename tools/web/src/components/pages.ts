@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // A list that is read page by page, as somebody asks for more.
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { Problem } from '../../api/problem';
+import { Problem } from '../api/problem';
 
+/** As the server answers it. */
 export interface Page<Item> {
   items: Item[];
-  next?: string | undefined;
+  next_cursor?: string;
 }
 
 export interface Pages<Item> {
@@ -35,7 +36,7 @@ export function usePages<Item>(read: (cursor?: string) => Promise<Page<Item>>, a
       const mine = ++walk.current;
       setState({ items: before, next: cursor, loading: true });
       read(cursor).then(
-        (page) => mine === walk.current && setState({ items: [...before, ...page.items], next: page.next, loading: false }),
+        (page) => mine === walk.current && setState({ items: [...before, ...page.items], next: page.next_cursor, loading: false }),
         (error) =>
           mine === walk.current && setState({ items: before, next: cursor, loading: false, problem: Problem.of(error) }),
       );

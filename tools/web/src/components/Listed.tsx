@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 import type { ComponentChildren } from 'preact';
-import { Button } from '../../components/Button';
-import { ErrorNote } from '../../components/ErrorNote';
-import { Skeleton } from '../../components/Loading';
-import { t } from '../../strings';
+import { Button } from './Button';
+import { ErrorNote } from './ErrorNote';
+import { Skeleton } from './Loading';
+import { t } from '../strings';
+import './Listed.css';
 import type { Pages } from './pages';
 
 interface Properties {
   pages: Pages<unknown>;
-  empty: ComponentChildren;
+  empty?: ComponentChildren;
   children: ComponentChildren;
 }
 
@@ -22,9 +23,9 @@ export function Listed({ pages, empty, children }: Properties) {
       {items.length === 0 && loading && <Skeleton lines={4} />}
       <ErrorNote problem={problem} again={load} />
       {more && problem === undefined && (
-        <p class="shop-more">
+        <p class="listed-more">
           <Button busy={loading} onClick={load}>
-            {t().shop.loadMore}
+            {t().common.more}
           </Button>
         </p>
       )}

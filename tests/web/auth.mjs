@@ -59,6 +59,14 @@ flow('the page that was asked for comes after logging in', async ({ open, someon
   assert.equal(new URL(page.url()).pathname, '/settings');
 });
 
+flow('the page that was asked for comes after signing up', async ({ open }) => {
+  const page = await open(undefined, { path: '/rooms/public?from=letter' });
+  await page.getByRole('link', { name: 'Sign up' }).click();
+  await page.locator('input[name=name]').fill('Mina');
+  await fillLogIn(page, stranger());
+  assert.equal(new URL(page.url()).pathname, '/rooms/public');
+});
+
 flow('an address that leads nowhere says so, in the frame', async ({ open, someone }) => {
   const page = await open(await someone('Mina'), { path: '/no/such/page' });
   await page.getByText('There is nothing here').waitFor();

@@ -3,6 +3,7 @@
 import { useEffect, useErrorBoundary, useRef } from 'preact/hooks';
 import type { ComponentChildren } from 'preact';
 import { Link, Redirect, Route, Switch, useLocation } from 'wouter-preact';
+import { useHistoryState } from 'wouter-preact/use-browser-location';
 import { Avatar } from './components/Avatar';
 import { Count } from './components/Badge';
 import { Button } from './components/Button';
@@ -102,6 +103,7 @@ function Boundary({ children }: { children: ComponentChildren }) {
 }
 
 function Pages() {
+  const wanted = useHistoryState<string | null>(); // before one was logged in (WayIn)
   return (
     <Switch>
       {routes.map(({ path, page: Shown, admin: forAdmins }) => (
@@ -111,7 +113,7 @@ function Pages() {
       ))}
       {['/', '/login', '/signup'].map((path) => (
         <Route key={path} path={path}>
-          <Redirect to={places[0]?.path ?? '/settings'} replace />
+          <Redirect to={wanted ?? places[0]?.path ?? '/settings'} replace />
         </Route>
       ))}
       <Route>

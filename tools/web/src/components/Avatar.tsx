@@ -10,9 +10,9 @@ function hueOf(id: string): number {
   return sum % HUES;
 }
 
-/** First letters: of a Korean name the given name's last two syllables. */
+/** First letters that are seen: of a Korean name the given name's last two syllables. */
 function initials(name: string): string {
-  const words = name.trim().split(/\s+/);
+  const words = name.replaceAll(/\p{Cf}/gu, '').trim().split(/\s+/);
   const first = Array.from(words[0] ?? '');
   if (/^[가-힣]{2,}$/.test(words[0] ?? '')) return first.slice(-2).join('');
   return (first[0] ?? '?') + (words.length > 1 ? (Array.from(words.at(-1)!)[0] ?? '') : '');

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { useState } from 'preact/hooks';
 import { Link, useLocation } from 'wouter-preact';
+import { useHistoryState } from 'wouter-preact/use-browser-location';
 import { answer, api, Attempt } from '../../api/client';
 import { Button } from '../../components/Button';
 import { ErrorNote } from '../../components/ErrorNote';
@@ -14,6 +15,8 @@ import { LogInForm, PasswordField } from './LogInForm';
 import './auth.css';
 
 const PASSWORD_MIN = 8;
+
+const isWayIn = (path: string): boolean => path === '/login' || path === '/signup';
 
 function SignUpForm() {
   const [name, setName] = useState('');
@@ -69,10 +72,14 @@ function SignUpForm() {
   );
 }
 
-/** For somebody who is not logged in. The address stays what it is, so the page that was asked for comes afterwards. */
+/**
+ * For somebody who is not logged in. The page that was asked for comes afterwards: its address stays what it is, or goes
+ * along as the state of /signup and /login.
+ */
 export function WayIn() {
   const [path] = useLocation();
   const isNew = path === '/signup';
+  const wanted = useHistoryState<string | null>() ?? (isWayIn(path) ? null : location.pathname + location.search);
   useTitle(isNew ? t().auth.signUp : t().auth.logIn);
   return (
     <main class="auth">
@@ -86,7 +93,7 @@ export function WayIn() {
         {isNew ? <SignUpForm /> : <LogInForm />}
         <p class="auth-other">
           {isNew ? t().auth.haveAccount : t().auth.noAccount}{' '}
-          <Link href={isNew ? '/login' : '/signup'}>{isNew ? t().auth.logIn : t().auth.signUp}</Link>
+          <Link href={isNew ? '/login' : '/signup'} state={wanted}>{isNew ? t().auth.logIn : t().auth.signUp}</Link>
         </p>
         <button
           class="auth-language"

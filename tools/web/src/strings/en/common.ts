@@ -33,6 +33,8 @@ export const common = {
     conflict: 'That is not possible right now.',
     precondition_failed: 'Somebody else has changed this meanwhile. Look at it again, then repeat your change.',
     invalid: 'Something in the form is not right yet.',
+    idempotency_mismatch: 'This was sent before with other contents. Reload the page and try again.',
+    too_large: 'That is too large to be sent.',
     rate_limited: 'That was too often. Wait a moment and try again.',
     busy: 'The server is busy. Try again in a moment.',
     unreachable: 'The server is starting. Try again in a moment.',
@@ -50,6 +52,8 @@ export const common = {
     type: 'This does not fit here.',
     too_large: 'This is too much.',
     too_small: 'This is too little.',
-    value: 'This is not one of the choices.',
+    not_a_value: 'This is not one of the choices.',
+    not_a_line: 'This has characters that do not fit here.',
+    not_lines: 'This has characters that do not fit here.',
   } as Record<string, string>,
 };

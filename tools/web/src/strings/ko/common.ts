@@ -34,6 +34,8 @@ export const common: typeof table = {
     conflict: '지금은 할 수 없어요.',
     precondition_failed: '그사이 다른 사람이 내용을 바꿨어요. 다시 확인한 뒤 변경해 주세요.',
     invalid: '입력한 내용을 다시 확인해 주세요.',
+    idempotency_mismatch: '전에 보낸 요청과 내용이 달라요. 화면을 새로 불러와 주세요.',
+    too_large: '너무 커서 보낼 수 없어요.',
     rate_limited: '너무 자주 시도했어요. 잠시 후 다시 시도해 주세요.',
     busy: '서버가 바빠요. 잠시 후 다시 시도해 주세요.',
     unreachable: '서버가 시작되고 있어요. 잠시 후 다시 시도해 주세요.',
@@ -50,6 +52,8 @@ export const common: typeof table = {
     type: '여기에 맞지 않는 값이에요.',
     too_large: '값이 너무 커요.',
     too_small: '값이 너무 작아요.',
-    value: '고를 수 없는 값이에요.',
+    not_a_value: '고를 수 없는 값이에요.',
+    not_a_line: '쓸 수 없는 문자가 들어 있어요.',
+    not_lines: '쓸 수 없는 문자가 들어 있어요.',
   },
 };

@@ -6,7 +6,7 @@
  *
  * A refusal is thrown as a Problem. On the way: the access token, renewed when it is old; an Idempotency-Key on whatever is
  * not safe, so that a retry is the same request; tries again after a lost connection, 429 and 503. When the session is over,
- * requests wait until somebody has logged in again.
+ * requests wait until the same person has logged in again; none ever goes out in the name of somebody else.
  */
 import createClient from 'openapi-fetch';
 import { isOver, session } from '../state/session';
@@ -69,9 +69,11 @@ function pauseAfter(request: Request, response: Response | undefined, tries: num
 }
 
 async function send(request: Request): Promise<Response> {
+  const who = session.peek()?.user.id;
   if (takesKey(request) && !request.headers.has('Idempotency-Key')) request.headers.set('Idempotency-Key', newId());
   for (let tries = 1; ; tries++) {
     const token = isWayIn(request) ? undefined : await tokenInTime();
+    if (token !== undefined && who !== undefined && session.peek()?.user.id !== who) throw new Problem({ code: 'unauthenticated' });
     const response = await tryOnce(request, token);
     if (response?.status === 401 && token !== undefined && tries < TRIES) {
       if (session.value?.tokens?.access === token) await refresh(token);

@@ -102,7 +102,6 @@ export class LiveConnection {
   readonly #environment: Environment;
   readonly #rooms = new Map<string, Room>();
   readonly #posts = new Map<string, Waiting>();
-  readonly #others = new Map<string, Set<(frame: Frame) => void>>();
   #state: State = 'off';
   #socket: Socket | undefined;
   #token = '';
@@ -167,24 +166,10 @@ export class LiveConnection {
     return () => this.#leave(id, listener);
   }
 
-  /** Hears frames other than those of rooms' logs: `typing`, `presence`, `read`, … */
-  on(op: string, hear: (frame: Frame) => void): () => void {
-    const all = this.#others.get(op) ?? new Set();
-    this.#others.set(op, all.add(hear));
-    return () => all.delete(hear);
-  }
-
-  /** False: not now. */
-  say(frame: Frame): boolean {
-    if (this.#state !== 'on') return false;
-    this.#socket!.send(JSON.stringify(frame));
-    return true;
-  }
-
   /** Rejects with a Refusal. The same client_id is the same message, so after `gone` it may be posted again. */
   post(room: string, client_id: string, text: string): Promise<Ack> {
     return new Promise((resolve, reject) => {
-      if (!this.say({ op: 'post', room, client_id, text })) {
+      if (!this.#say({ op: 'post', room, client_id, text })) {
         reject(new Refusal('gone'));
         return;
       }
@@ -194,6 +179,13 @@ export class LiveConnection {
   }
 
   // The connection.
+
+  /** False: not now. */
+  #say(frame: Frame): boolean {
+    if (this.#state !== 'on') return false;
+    this.#socket!.send(JSON.stringify(frame));
+    return true;
+  }
 
   #turnTo(state: State): void {
     this.#state = state;
@@ -304,7 +296,7 @@ export class LiveConnection {
 
   #ping(): void {
     if (this.#asked === 0) {
-      this.say({ op: 'ping' });
+      this.#say({ op: 'ping' });
       this.#asked = this.#environment.now();
     }
     this.#set(() => this.#beat(), ANSWER_MS);
@@ -341,7 +333,6 @@ export class LiveConnection {
       default:
         break;
     }
-    for (const hear of [...(this.#others.get(frame.op) ?? [])]) hear(frame);
   }
 
   #welcome(frame: Frame): void {
@@ -372,7 +363,7 @@ export class LiveConnection {
 
   #subscribe(room: Room): void {
     room.state = 'asked';
-    this.say({ op: 'subscribe', room: room.id, ...(room.place && { after: room.place }) });
+    this.#say({ op: 'subscribe', room: room.id, ...(room.place && { after: room.place }) });
   }
 
   #subscribed(room: Room, frame: Frame): void {
@@ -400,7 +391,7 @@ export class LiveConnection {
       this.#give(room, entry, { log_epoch, seq });
     } else {
       // The server promises that this does not happen.
-      this.say({ op: 'unsubscribe', room: room.id });
+      this.#say({ op: 'unsubscribe', room: room.id });
       this.#subscribe(room);
     }
   }
@@ -444,6 +435,6 @@ export class LiveConnection {
     const room = this.#rooms.get(id);
     if (room === undefined || !room.listeners.delete(listener) || room.listeners.size > 0) return;
     this.#rooms.delete(id);
-    if (room.state === 'on') this.say({ op: 'unsubscribe', room: id });
+    if (room.state === 'on') this.#say({ op: 'unsubscribe', room: id });
   }
 }

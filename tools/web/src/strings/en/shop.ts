@@ -31,7 +31,6 @@ export const shop = {
   basketEmpty: 'Your basket is empty',
   basketEmptyHint: 'What you add stays here on this device until you order it.',
   gone: 'Not sold any more',
-  takeOut: 'Remove',
   takeOutOf: (name: string) => `Remove ${name}`,
   total: 'Total',
   mixed: 'different currencies',

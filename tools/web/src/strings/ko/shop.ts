@@ -31,7 +31,6 @@ export const shop: typeof table = {
   basketEmpty: '장바구니가 비어 있어요',
   basketEmptyHint: '담은 상품은 주문할 때까지 이 기기에 보관돼요.',
   gone: '더 이상 판매하지 않아요',
-  takeOut: '빼기',
   takeOutOf: (name) => `${name} 빼기`,
   total: '합계',
   mixed: '통화가 달라요',

@@ -5,12 +5,8 @@
 
 #include <glib.h>
 
-/* UTF-8: bytes inside a character, and how the first ones of longer characters begin. */
-enum { INSIDE_MASK = 0xc0, INSIDE = 0x80, OF_TWO = 0xc0, OF_THREE = 0xe0, OF_FOUR = 0xf0 };
-
-static size_t character_bytes(uint8_t first) {
-    return first < OF_TWO ? 1 : first < OF_THREE ? 2 : first < OF_FOUR ? 3 : 4;
-}
+/* Of UTF-8: bytes inside a character. */
+enum { INSIDE_MASK = 0xc0, INSIDE = 0x80 };
 
 /* As much as there is room for, in whole characters, and a NUL. */
 static void append(fold_t *self, span_t text) {
@@ -81,24 +77,4 @@ void fold_add(fold_t *self, span_t text) {
 
 bool fold_has(const fold_t *self, span_t part) {
     return memmem(self->bytes, self->len, part.ptr, part.len) != NULL;
-}
-
-/* Two whole characters are found at the beginning of one only. */
-static bool stood_before(const fold_t *self, size_t at, size_t bytes) {
-    return memmem(self->bytes, at + bytes - 1, self->bytes + at, bytes) != NULL;
-}
-
-bool fold_next_pair(const fold_t *self, size_t *at, span_t *pair) {
-    while (*at < self->len) {
-        size_t begin = *at, first = character_bytes(self->bytes[begin]), second = begin + first;
-        *at = second;
-        if (self->bytes[begin] == 0 || self->bytes[second] == 0) {
-            continue;
-        }
-        *pair = span_of(self->bytes + begin, first + character_bytes(self->bytes[second]));
-        if (!stood_before(self, begin, pair->len)) {
-            return true;
-        }
-    }
-    return false;
 }

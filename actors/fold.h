@@ -11,7 +11,7 @@
 #include "schemas/limits.h"
 #include "schemas/span.h"
 
-enum { FOLD_BYTES_MAX = SEARCHED_BYTES_MAX, FOLD_PAIR_BYTES_MAX = 8 };
+enum { FOLD_BYTES_MAX = SEARCHED_BYTES_MAX };
 
 /* For embedding. Zeroed: no text yet. */
 typedef struct fold {
@@ -23,7 +23,5 @@ typedef struct fold {
 void fold_add(fold_t *self, span_t text);
 /* Do these bytes, of a folded text, stand in one of the texts? They have no NUL. */
 bool fold_has(const fold_t *self, span_t part);
-/* The next two characters that stand side by side in a text, each pair once. at: 0 at first. False: there is none. */
-bool fold_next_pair(const fold_t *self, size_t *at, span_t *pair);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Rows are compared field by field, and pair by pair: a change of one field deletes one row and writes one, and a turn
- * that changes no indexed field writes none. Texts are folded only where one has changed.
+ * Rows are compared field by field: a change of one field deletes one row and writes one, and a turn that changes no
+ * indexed field writes none.
  */
 #include "actors/index.h"
 
@@ -84,11 +84,6 @@ void index_value(const field_t *field, const void *value, index_value_t *bytes) 
     }
 }
 
-void index_pair(span_t pair, index_value_t *bytes) {
-    set_text(bytes, pair);
-    bytes->bytes[bytes->len++] = '~';
-}
-
 void index_row(const field_t *field, const void *value, uint64_t created_at, index_value_t *bytes) {
     index_value(field, value, bytes);
     if ((field->flags & BY_TIME) != 0) {
@@ -109,20 +104,11 @@ static uint64_t created_at(const record_t *record, const void *state) {
 
 bool index_any(const record_t *record) {
     for (uint32_t i = 0; i < record->field_count; i++) {
-        if ((record->fields[i].flags & (INDEX | SEARCHED)) != 0) {
+        if ((record->fields[i].flags & INDEX) != 0) {
             return true;
         }
     }
     return false;
-}
-
-static void add_searched(index_keys_t *keys, span_t text) {
-    CHECK(text.len < SEARCHED_BYTES_MAX - keys->searched_bytes, "more than %d bytes to search", SEARCHED_BYTES_MAX);
-    if (text.len > 0) {
-        memcpy(keys->searched + keys->searched_bytes, text.ptr, text.len);
-    }
-    keys->searched_bytes += text.len;
-    keys->searched[keys->searched_bytes++] = 0;
 }
 
 void index_keys(const record_t *record, const void *state, uint8_t partition, span_t kind, span_t key,
@@ -132,22 +118,15 @@ void index_keys(const record_t *record, const void *state, uint8_t partition, sp
     for (uint32_t i = 0; i < INDEXED_FIELDS_MAX; i++) {
         keys->keys[i].len = 0;
     }
-    keys->partition = partition;
-    keys->kind = kind;
-    keys->key = key;
-    keys->created_at = state != NULL ? created_at(record, state) : 0;
-    keys->searched_bytes = 0;
     for (uint32_t i = 0; state != NULL && i < record->field_count; i++) {
         const field_t *field = &record->fields[i];
-        if ((field->flags & SEARCHED) != 0 && record_has(state, i)) {
-            add_searched(keys, *(const span_t *)(const void *)((const uint8_t *)state + field->offset));
-        }
         if ((field->flags & INDEX) == 0) {
             continue;
         }
         CHECK(indexed < INDEXED_FIELDS_MAX, "%s has more than %d indexed fields", record->name, INDEXED_FIELDS_MAX);
         if (record_has(state, i)) {
-            index_row(field, (const uint8_t *)state + field->offset, keys->created_at, &value);
+            uint64_t time = (field->flags & BY_TIME) != 0 ? created_at(record, state) : 0;
+            index_row(field, (const uint8_t *)state + field->offset, time, &value);
             store_key_index(&keys->keys[indexed], partition, kind, span_text(field->name),
                             span_of(value.bytes, value.len), key);
         }
@@ -159,84 +138,6 @@ void index_put(writer_t *writer, span_t row) {
     uint8_t cell[CELL_HEADER_BYTES];
     cell_seal(cell, row, 0, 0, 0);
     writer_put(writer, row, span_of(cell, sizeof cell));
-}
-
-static void pair_row(const index_keys_t *keys, span_t pair, store_key_t *row) {
-    index_value_t value;
-    index_pair(pair, &value);
-    append_number(&value, keys->created_at);
-    store_key_index(row, keys->partition, keys->kind, span_text(INDEX_PAIRS), span_of(value.bytes, value.len),
-                    keys->key);
-}
-
-void index_pairs_start(index_pairs_t *self, const index_keys_t *keys) {
-    self->keys = keys;
-    self->at = 0;
-    self->text.len = 0;
-    fold_add(&self->text, span_of(keys->searched, keys->searched_bytes));
-}
-
-bool index_pairs_next(index_pairs_t *self, store_key_t *row) {
-    span_t pair;
-    bool found = fold_next_pair(&self->text, &self->at, &pair);
-    if (found) {
-        pair_row(self->keys, pair, row);
-    }
-    return found;
-}
-
-static bool pairs_have(const index_keys_t *self, span_t row) {
-    index_pairs_t pairs;
-    store_key_t key;
-    index_pairs_start(&pairs, self);
-    while (index_pairs_next(&pairs, &key)) {
-        if (span_equal(store_key_span(&key), row)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool index_keys_have(const index_keys_t *self, span_t row) {
-    for (uint32_t i = 0; i < INDEXED_FIELDS_MAX; i++) {
-        if (span_equal(store_key_span(&self->keys[i]), row)) {
-            return true;
-        }
-    }
-    return pairs_have(self, row);
-}
-
-/* The next pair of one that the other has no row of. */
-static bool next_missing(index_pairs_t *self, const index_pairs_t *other, store_key_t *row) {
-    span_t pair;
-    while (fold_next_pair(&self->text, &self->at, &pair)) {
-        if (self->keys->created_at != other->keys->created_at || !fold_has(&other->text, pair)) {
-            pair_row(self->keys, pair, row);
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool same_searched(const index_keys_t *one, const index_keys_t *other) {
-    return one->created_at == other->created_at &&
-           span_equal(span_of(one->searched, one->searched_bytes), span_of(other->searched, other->searched_bytes));
-}
-
-static void update_pairs(writer_t *writer, const index_keys_t *before, const index_keys_t *after) {
-    index_pairs_t old, next;
-    store_key_t row;
-    if (same_searched(before, after)) {
-        return;
-    }
-    index_pairs_start(&old, before);
-    index_pairs_start(&next, after);
-    while (next_missing(&old, &next, &row)) {
-        writer_delete(writer, store_key_span(&row));
-    }
-    while (next_missing(&next, &old, &row)) {
-        index_put(writer, store_key_span(&row));
-    }
 }
 
 void index_update(writer_t *writer, const index_keys_t *before, const index_keys_t *after) {
@@ -252,5 +153,4 @@ void index_update(writer_t *writer, const index_keys_t *before, const index_keys
             index_put(writer, next);
         }
     }
-    update_pairs(writer, before, after);
 }

@@ -18,47 +18,29 @@
  * Of a field that is BY_TIME too, '~' and the created_at of the record stand behind the value, which is cut to leave
  * room for it: so the rows of one value are in the order of time.
  *
- * Of all fields that are SEARCHED together there is a row for each pair of characters in their folded texts (fold.h),
- * as of a field named '~' whose value is the pair and that is BY_TIME: who has a text has all its pairs, so those who
- * may have it are found among the rows of one.
- *
  * A field that an older release did not index has no rows until they are rebuilt (verify.h). Shard's thread.
  */
 #ifndef DORAN_ACTORS_INDEX_H
 #define DORAN_ACTORS_INDEX_H
 
-#include "actors/fold.h"
 #include "actors/store_key.h"
 #include "actors/writer.h"
 #include "schemas/schema.h"
 
 enum { INDEX_TIME_BYTES = 16 };
 
+/* Records that index_update writes, at most. */
+#define INDEX_WRITES_MAX (2 * INDEXED_FIELDS_MAX)
+
 typedef struct index_value {
     size_t len;
     uint8_t bytes[INDEX_VALUE_BYTES_MAX];
 } index_value_t;
 
-/* Name of the field whose values are pairs of characters. */
-#define INDEX_PAIRS "~"
-
-/* Keys of the rows of one head record: keys[i] is that of the record's i-th indexed field, empty where it is absent.
-   Those of pairs are made when they are wanted, from the texts. Kind and key are borrowed. */
+/* Keys of the rows of one head record: keys[i] is that of the record's i-th indexed field, empty where it is absent. */
 typedef struct index_keys {
     store_key_t keys[INDEXED_FIELDS_MAX];
-    uint8_t partition;
-    span_t kind, key;
-    uint64_t created_at;
-    size_t searched_bytes;
-    uint8_t searched[SEARCHED_BYTES_MAX]; /* not yet folded: each with a NUL behind it */
 } index_keys_t;
-
-/* The rows of pairs, one after the other. */
-typedef struct index_pairs {
-    const index_keys_t *keys;
-    fold_t text;
-    size_t at;
-} index_pairs_t;
 
 /* Can rows be kept of this type of field? Not of bytes, lists and any: they are raw. */
 bool index_possible(field_type_t type);
@@ -67,20 +49,12 @@ bool index_possible(field_type_t type);
 void index_value(const field_t *field, const void *value, index_value_t *bytes);
 /* Those of its row. created_at is for fields that are BY_TIME. */
 void index_row(const field_t *field, const void *value, uint64_t created_at, index_value_t *bytes);
-/* What the rows of a pair begin with. */
-void index_pair(span_t pair, index_value_t *bytes);
-/* Does the record have fields that are indexed or searched? */
+/* Does the record have indexed fields? */
 bool index_any(const record_t *record);
 
 /* The rows that a head record ought to have. state is its struct; NULL: there is none, and so no rows. */
 void index_keys(const record_t *record, const void *state, uint8_t partition, span_t kind, span_t key,
                 index_keys_t *keys);
-/* keys are borrowed. */
-void index_pairs_start(index_pairs_t *self, const index_keys_t *keys);
-/* False: that were all. */
-bool index_pairs_next(index_pairs_t *self, store_key_t *row);
-/* Is it one of the rows? */
-bool index_keys_have(const index_keys_t *self, span_t row);
 /* Writes what differs between the rows of the old record and the new one, nothing else. */
 void index_update(writer_t *writer, const index_keys_t *before, const index_keys_t *after);
 /* Writes a row. */

@@ -167,8 +167,7 @@ static status_t read_filter(query_t *self, const list_request_t *asked, char pro
         print_type(self->field, problem);
         return STATUS_INVALID;
     }
-    index_value(self->field, &self->value, &self->wanted);
-    self->row = self->wanted;
+    index_value(self->field, &self->value, &self->row);
     return STATUS_OK;
 }
 
@@ -180,27 +179,15 @@ static bool is_searched(const record_t *record) {
     return i < record->field_count;
 }
 
-/* So that rows of a pair can take the place of those asked for. */
-static bool in_order_of_creation(const query_t *self) {
-    return self->field != NULL &&
-           (self->any ? strcmp(self->field->name, "created_at") == 0 : (self->field->flags & BY_TIME) != 0);
-}
-
 static status_t read_text_asked(query_t *self, span_t text, char problem[QUERY_PROBLEM_BYTES]) {
-    span_t pair;
-    size_t at = 0;
-    if (!is_searched(self->kind->state) || !in_order_of_creation(self) || memchr(text.ptr, 0, text.len) != NULL) {
+    if (!is_searched(self->kind->state) || self->field == NULL || memchr(text.ptr, 0, text.len) != NULL) {
         snprintf(problem, QUERY_PROBLEM_BYTES,
-                 "A text, without NULs, is looked for among actors in the order of created_at, "
-                 "if their kind has texts that are searched");
+                 "A text, without NULs, is looked for among actors that are found by a field, if their kind has texts "
+                 "that are searched");
         return STATUS_INVALID;
     }
     fold_add(&self->text, text);
     self->text.len--; /* its NUL: the text may stand anywhere */
-    self->paired = fold_next_pair(&self->text, &at, &pair);
-    if (self->paired) {
-        index_pair(pair, &self->row);
-    }
     return STATUS_OK;
 }
 
@@ -325,7 +312,7 @@ static void candidate_prefix(const query_t *query, uint8_t partition, store_key_
     if (query->field == NULL) {
         store_key_head(prefix, partition, kind, none);
     } else if (query->valued) { /* with nothing behind it, if any value is asked for */
-        store_key_index_field(prefix, partition, kind, span_text(query->paired ? INDEX_PAIRS : query->field->name));
+        store_key_index_field(prefix, partition, kind, span_text(query->field->name));
         memcpy(prefix->bytes + prefix->len, query->row.bytes, query->row.len);
         prefix->len += query->row.len;
     } else {
@@ -474,10 +461,9 @@ static bool matches(const query_t *self, const candidate_t *candidate, const loo
         return false;
     }
     index_row(field, &value, created_at(tape), &row);
-    size_t begin = self->wanted.len; /* 0: any */
+    size_t begin = self->row.len; /* 0: any */
     span_t rest = span_of(row.bytes + begin, row.len >= begin ? row.len - begin : 0);
-    return row.len >= begin && memcmp(row.bytes, self->wanted.bytes, begin) == 0 &&
-           span_equal(rest, candidate->value) &&
+    return row.len >= begin && memcmp(row.bytes, self->row.bytes, begin) == 0 && span_equal(rest, candidate->value) &&
            (self->any || field->type != FIELD_TEXT || span_equal(value.text, self->value.text)) && has_text(self, tape);
 }
 

@@ -15,6 +15,7 @@
 #ifndef DORAN_ACTORS_QUERY_H
 #define DORAN_ACTORS_QUERY_H
 
+#include "actors/fold.h"
 #include "actors/index.h"
 #include "actors/kind.h"
 #include "storage/view.h"
@@ -49,10 +50,8 @@ typedef struct query {
     bool any;             /* value of the field; else this one: */
     bool valued;          /* rows have a value: any, or the time */
     query_value_t value;
-    index_value_t wanted; /* what its index rows are, or begin with */
-    index_value_t row;    /* the same of the rows that are walked: with a text of two characters or more, of a pair */
-    bool paired;          /* those rows are of a pair */
-    fold_t text;          /* empty: none is asked for */
+    index_value_t row; /* of its index rows, or what they begin with */
+    fold_t text;       /* that stands in what is searched; empty: none is asked for */
     size_t after_bytes;
     uint8_t after[QUERY_PLACE_BYTES_MAX]; /* a place; empty: from the first */
 } query_t;

@@ -105,14 +105,12 @@ static void write_fixes(verify_work_t *self) {
 
 /* Rows */
 
-/* Might the next row be too much? A row has no more findings than it may have indexed fields, and two; and no more
-   repairs than index rows, and one. */
+/* Might the next row be too much? A row has no more findings and repairs than it may have index rows, and one. */
 static bool full(const verify_work_t *self) {
-    enum { ROW_MAX = INDEXED_FIELDS_MAX + 2, ROW_FIXES_MAX = INDEXED_FIELDS_MAX + SEARCHED_BYTES_MAX + 1 };
-    static_assert(0 + ROW_MAX <= VERIFY_FINDINGS_MAX && 0 + ROW_FIXES_MAX <= VERIFY_FIXES_MAX,
-                  "a slice gets beyond any row");
+    enum { ROW_MAX = INDEXED_FIELDS_MAX + 1 };
+    static_assert(0 + ROW_MAX <= VERIFY_FINDINGS_MAX && 0 + ROW_MAX <= VERIFY_FIXES_MAX, "a slice gets beyond any row");
     return self->checked >= VERIFY_ROWS_MAX || self->bytes >= VERIFY_BYTES_MAX ||
-           self->findings.count + ROW_MAX > VERIFY_FINDINGS_MAX || self->fix_count + ROW_FIXES_MAX > VERIFY_FIXES_MAX;
+           self->findings.count + ROW_MAX > VERIFY_FINDINGS_MAX || self->fix_count + ROW_MAX > VERIFY_FIXES_MAX;
 }
 
 /* The least key behind this one that is no longer than a key may be. */

@@ -31,7 +31,7 @@
 enum {
     VERIFY_ROWS_MAX = 500,     /* looked at in a slice */
     VERIFY_FINDINGS_MAX = 100, /* as verify_reply.findings has it */
-    VERIFY_FIXES_MAX = 512,    /* records written by a slice */
+    VERIFY_FIXES_MAX = 256,    /* records written by a slice */
     VERIFY_KEYS_MAX = 32768,   /* counted in a slice; a prefix with more is not counted */
 };
 #define VERIFY_BYTES_MAX KIB(256)   /* of values looked at in a slice, but for the last */

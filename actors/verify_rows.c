@@ -58,24 +58,6 @@ static void expect_rows(verify_work_t *self, span_t kind, span_t key, const reco
     index_keys(record, self->state, self->partition, kind, key, &self->rows);
 }
 
-/* However many of them are missing, that is one finding. */
-static void check_pairs(verify_work_t *self, const verify_row_t *row) {
-    index_pairs_t pairs;
-    store_key_t key;
-    uint32_t missing = 0;
-    bool repaired = true;
-    index_pairs_start(&pairs, &self->rows);
-    while (index_pairs_next(&pairs, &key)) {
-        if (!is_there(self, &key)) {
-            missing++;
-            repaired = verify_repair(self, store_key_span(&key), true) && repaired;
-        }
-    }
-    if (missing > 0) {
-        verify_report(self, row, key_class_text(CLASS_INDEX), repaired, "%u rows of its texts are missing", missing);
-    }
-}
-
 static void check_head(verify_work_t *self, const verify_row_t *row) {
     char problem[PROBLEM_BYTES];
     key_parts_t parts;
@@ -97,7 +79,15 @@ static void check_head(verify_work_t *self, const verify_row_t *row) {
                           "the row of %.*s is missing", (int)parts.field.len, (const char *)parts.field.ptr);
         }
     }
-    check_pairs(self, row);
+}
+
+static bool rows_have(const index_keys_t *rows, span_t key) {
+    for (uint32_t i = 0; i < INDEXED_FIELDS_MAX; i++) {
+        if (span_equal(store_key_span(&rows->keys[i]), key)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void report_index(verify_work_t *self, const verify_row_t *row, bool put, const char *problem) {
@@ -119,7 +109,7 @@ static void check_index(verify_work_t *self, const verify_row_t *row) {
         return; /* that was found at the head, and nobody knows what the row should be */
     }
     expect_rows(self, row->parts.kind, row->parts.key, record);
-    if (!index_keys_have(&self->rows, row->key)) {
+    if (!rows_have(&self->rows, row->key)) {
         report_index(self, row, false, "its actor's record does not say so");
     } else if (row->damaged || row->cell.body.len > 0) {
         report_index(self, row, true, "the value does not fit its checksum");

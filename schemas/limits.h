@@ -61,7 +61,7 @@ enum {
     TURN_ROWS_OF_RUNTIME = 8, /* answer, twice, and its mark, consumed mark, timer, dead letter */
     INDEXED_FIELDS_MAX = 8,
     INDEX_VALUE_BYTES_MAX = 64, /* of a text; what is longer is found by its beginning */
-    SEARCHED_BYTES_MAX = 400,   /* of all texts of a record that are searched, each with a NUL; so many pairs at most */
+    SEARCHED_BYTES_MAX = 400,   /* of all texts of a record that are searched, each with a NUL */
 
     /* Passwords, in Unicode as they are typed, and their hashes as texts ($argon2id$…). */
     PASSWORD_CHARACTERS_MIN = 8,
@@ -120,8 +120,8 @@ static_assert(STORE_KEY_BYTES_MAX <= LMDB_KEY_BYTES_MAX, "a key must fit into LM
  * and the keys and headers around them. */
 #define RECORD_HEADER_BYTES 8
 #define TURN_RECORDS_MAX                                                                                               \
-    (TURN_WRITES_MAX + TURN_SENDS_MAX + 2 * TURN_ANSWERS_MAX + ANSWERS_TRIMMED_MAX +                                   \
-     2 * (INDEXED_FIELDS_MAX + SEARCHED_BYTES_MAX) + TURN_ROWS_OF_RUNTIME)
+    (TURN_WRITES_MAX + TURN_SENDS_MAX + 2 * TURN_ANSWERS_MAX + ANSWERS_TRIMMED_MAX + 2 * INDEXED_FIELDS_MAX +          \
+     TURN_ROWS_OF_RUNTIME)
 static_assert(STREAM_WINDOW + 1 <= TURN_RECORDS_MAX, "an acknowledgement trims a window and moves a mark");
 #define TURN_RECORDS_BYTES_MAX (2 * TURN_BYTES_MAX + TURN_RECORDS_MAX * (RECORD_HEADER_BYTES + LMDB_KEY_BYTES_MAX + 32))
 #define TURN_EFFECTS_BYTES_MAX (TURN_BYTES_MAX + KIB(64))

@@ -43,7 +43,7 @@ enum field_flags {
     IS_LINE = 1 << 6, /* of a text: on the wire without control characters, ... */
     IS_LINES = 1 << 7, /* ... or but for newline and tab */
     SEARCHED = 1 << 8, /* of a kind's state, a text: actors are found by what stands in it; at most SEARCHED_BYTES_MAX
-                          of all of a record, which has a created_at */
+                          of all of a record */
 };
 
 typedef struct enumeration {

@@ -98,73 +98,6 @@ Test(index, other_fields_write_nothing, .init = open_view, .fini = close_view) {
     cr_assert_eq(fixture.batch->record_count, records);
 }
 
-static thing_t thing_titled(const char *title, uint64_t created_at) {
-    thing_t thing = thing_named("n");
-    thing.present |= thing_bit(THING_TITLE) | thing_bit(THING_CREATED_AT);
-    thing.title = span_text(title);
-    thing.created_at = created_at;
-    return thing;
-}
-
-static bool pair_read(const char *pair, uint64_t created_at, const char *key) {
-    char value[INDEX_VALUE_BYTES_MAX];
-    snprintf(value, sizeof value, "%s~%016llx", pair, (unsigned long long)created_at);
-    return row_read(INDEX_PAIRS, value, key);
-}
-
-Test(index, a_text_leaves_no_pair_behind_and_writes_only_what_is_new, .init = open_view, .fini = close_view) {
-    thing_t minsu = thing_titled("김민수", 7), minji = thing_titled("김민지", 7);
-    update(NULL, &minsu, "1");
-    cr_assert(pair_read("김민", 7, "1") && pair_read("민수", 7, "1"));
-    cr_assert_eq(rows_counted(), 2 + 2);
-    uint32_t records = fixture.batch->record_count;
-    update(&minsu, &minji, "1");
-    cr_assert_eq(fixture.batch->record_count, records + 2);
-    cr_assert(pair_read("김민", 7, "1") && pair_read("민지", 7, "1") && !pair_read("민수", 7, "1"));
-    update(&minji, NULL, "1");
-    cr_assert_eq(rows_counted(), 0);
-}
-
-Test(index, another_case_writes_nothing, .init = open_view, .fini = close_view) {
-    thing_t small = thing_titled("mina", 7), large = thing_titled("MINA", 7);
-    update(NULL, &small, "1");
-    uint32_t records = fixture.batch->record_count;
-    update(&small, &large, "1");
-    cr_assert_eq(fixture.batch->record_count, records);
-}
-
-Test(index, another_time_moves_all_pairs, .init = open_view, .fini = close_view) {
-    thing_t early = thing_titled("min", 7), late = thing_titled("min", 8);
-    update(NULL, &early, "1");
-    update(&early, &late, "1");
-    cr_assert(pair_read("mi", 8, "1") && pair_read("in", 8, "1"));
-    cr_assert_eq(rows_counted(), 2 + 2);
-}
-
-Test(index, texts_of_two_fields_have_a_row_for_a_pair_of_both, .init = open_view, .fini = close_view) {
-    thing_t thing = thing_titled("ab", 7);
-    thing.present |= thing_bit(THING_LABEL);
-    thing.label = span_text("AB");
-    update(NULL, &thing, "1");
-    cr_assert_eq(rows_counted(), 2 + 1);
-    thing_t titled = thing_titled("ab", 7);
-    update(&thing, &titled, "1");
-    cr_assert(pair_read("ab", 7, "1"), "the title still has it");
-}
-
-Test(index, a_row_of_a_pair_has_golden_bytes) {
-    thing_t thing = thing_titled("Mi", 0x12);
-    index_keys_t keys;
-    index_pairs_t pairs;
-    store_key_t row;
-    thing_keys(&thing, "k.1", &keys);
-    index_pairs_start(&pairs, &keys);
-    cr_assert(index_pairs_next(&pairs, &row));
-    assert_bytes(store_key_span(&row), "d5 69 7468696e67 00 7e 00 6d69 7e 30303030303030303030303030303132 00 6b2e31");
-    cr_assert(index_keys_have(&keys, store_key_span(&row)));
-    cr_assert(!index_pairs_next(&pairs, &row));
-}
-
 Test(index, raw_values_cannot_be_indexed, .signal = SIGABRT) {
     static const field_t raw = {.name = "raw", .type = FIELD_BYTES};
     index_value_t bytes;
@@ -286,7 +219,6 @@ Test(index, numbers_sort_as_their_values) {
 enum { ACTORS = 12, STEPS = 2000 };
 
 static thing_t random_thing(random_state_t *random) {
-    static const char *const titles[] = {"", "a", "abab", "Abc", "\0bc", "김민수", "민수 AB", "stra\xc3\x9f"};
     static const char *const names[] = {"", "a", "ab", "두", "ab\xc3\xa9"};
     thing_t thing = thing_named(names[random_below(random, ARRAY_LENGTH(names))]);
     thing.colour = (uint32_t)random_below(random, 2);
@@ -300,9 +232,6 @@ static thing_t random_thing(random_state_t *random) {
     thing.owner = span_text(names[random_below(random, ARRAY_LENGTH(names))]);
     thing.present |= thing_bit(THING_CREATED_AT);
     thing.created_at = random_below(random, 3);
-    thing.present |= random_next(random) & (thing_bit(THING_TITLE) | thing_bit(THING_LABEL));
-    thing.title = span_text(titles[random_below(random, ARRAY_LENGTH(titles))]);
-    thing.label = span_text(titles[random_below(random, ARRAY_LENGTH(titles))]);
     return thing;
 }
 
@@ -320,14 +249,6 @@ static void assert_rows(thing_t *const things[ACTORS]) {
                 cr_assert_eq(view_get(&fixture.view, store_key_span(&keys.keys[i]), &value), STATUS_OK);
                 cr_assert_not_null(value.ptr, "actor %d has no row %d", actor, i);
             }
-        }
-        index_pairs_t pairs;
-        store_key_t row;
-        index_pairs_start(&pairs, &keys);
-        for (; index_pairs_next(&pairs, &row); wanted++) {
-            span_t value;
-            cr_assert_eq(view_get(&fixture.view, store_key_span(&row), &value), STATUS_OK);
-            cr_assert_not_null(value.ptr, "actor %d has not all pairs", actor);
         }
     }
     cr_assert_eq(rows_counted(), wanted);

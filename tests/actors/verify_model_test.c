@@ -39,9 +39,6 @@ static thing_t random_thing(random_state_t *random) {
     thing.present |= random_next(random) & (thing_bit(THING_OWNER) | thing_bit(THING_CREATED_AT));
     thing.owner = span_text(names[random_below(random, ARRAY_LENGTH(names))]);
     thing.created_at = (thing.present & thing_bit(THING_CREATED_AT)) != 0 ? random_below(random, 3) : 0;
-    thing.present |= random_next(random) & (thing_bit(THING_TITLE) | thing_bit(THING_LABEL));
-    thing.title = span_text(names[random_below(random, ARRAY_LENGTH(names))]);
-    thing.label = span_text(names[random_below(random, ARRAY_LENGTH(names))]);
     return thing;
 }
 
@@ -60,10 +57,10 @@ static void change(random_state_t *random) {
 static void spoil_row(random_state_t *random, const model_t *model) {
     store_key_t row;
     const char *name = names[random_below(random, ARRAY_LENGTH(names))];
-    static const char *const fields[] = {"name", "note", "owner", INDEX_PAIRS};
+    static const char *const fields[] = {"name", "note", "owner"};
     char value[INDEX_VALUE_BYTES_MAX + 1];
     const char *field = fields[random_below(random, ARRAY_LENGTH(fields))];
-    bool timed = (strcmp(field, "owner") == 0 || strcmp(field, INDEX_PAIRS) == 0) && random_below(random, 4) > 0;
+    bool timed = strcmp(field, "owner") == 0 && random_below(random, 4) > 0;
     snprintf(value, sizeof value, "%s~%016x", name, (unsigned)random_below(random, 3));
     value[timed ? strlen(value) : strlen(name)] = 0;
     store_key_index(&row, thing_partition(model->key), span_text("thing"), span_text(field), span_text(value),
@@ -137,14 +134,6 @@ static void assert_rows(void) {
                 cr_assert_eq(view_get(&fixture.view, store_key_span(&keys.keys[row]), &value), STATUS_OK);
                 cr_assert_not_null(value.ptr, "%s has no row %d", models[i].key, row);
             }
-        }
-        index_pairs_t pairs;
-        store_key_t pair;
-        index_pairs_start(&pairs, &keys);
-        for (; index_pairs_next(&pairs, &pair); wanted++) {
-            span_t value;
-            cr_assert_eq(view_get(&fixture.view, store_key_span(&pair), &value), STATUS_OK);
-            cr_assert_not_null(value.ptr, "%s has not all pairs", models[i].key);
         }
     }
     cr_assert_eq(count_rows(), wanted);

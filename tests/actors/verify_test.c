@@ -93,41 +93,6 @@ Test(verify, a_row_of_a_field_that_is_not_indexed_is_found_and_deleted) {
     assert_rebuilds("index row thing/a: note: its actor's record does not say so *\n", "");
 }
 
-static thing_t thing_titled(const char *title) {
-    thing_t thing = thing_named("mina");
-    thing.present |= thing_bit(THING_TITLE) | thing_bit(THING_CREATED_AT);
-    thing.title = span_text(title);
-    return thing;
-}
-
-Test(verify, rows_of_pairs_of_another_text_are_found_and_put_right) {
-    thing_t minsu = thing_titled("minsu"), mina = thing_titled("mina");
-    thing_change(&fixture, "a", NULL, &minsu, 1);
-    thing_write_head(&fixture, "a", &mina, 2);
-    assert_rebuilds("index row thing/a: 1 rows of its texts are missing *\n"
-                    "index row thing/a: ~: its actor's record does not say so *\n"
-                    "index row thing/a: ~: its actor's record does not say so *\n",
-                    "");
-}
-
-Test(verify, rows_of_pairs_that_an_older_release_did_not_write_are_made) {
-    char title[201];
-    for (size_t i = 0; i < sizeof title - 1; i++) {
-        title[i] = (char)(i % 2 == 0 ? 'a' + i / 2 % 26 : '0' + i / 52);
-    }
-    title[sizeof title - 1] = 0;
-    thing_t wide = thing_titled(title);
-    for (int i = 0; i < 5; i++) {
-        const char key[] = {(char)('k' + i), 0};
-        thing_change(&fixture, key, NULL, &(thing_t){.present = wide.present, .name = wide.name}, 1);
-        thing_write_head(&fixture, key, &wide, 2);
-    }
-    verify_all(&fixture, true, &result);
-    cr_assert_eq(result.findings, 5, "%s", result.text);
-    verify_all(&fixture, false, &result);
-    cr_assert_eq(result.findings, 0, "%s", result.text);
-}
-
 Test(verify, a_row_in_another_partition_than_its_actor_is_found_and_deleted) {
     store_key_t row;
     make("a", "mina");

@@ -26,6 +26,13 @@ interface Read<Item> {
   problem?: Problem;
 }
 
+/** A page with nothing on it, but another behind it, is one of a search that has found nothing so far. */
+async function readOn<Item>(read: (cursor?: string) => Promise<Page<Item>>, wanted: () => boolean, cursor?: string): Promise<Page<Item>> {
+  let page = await read(cursor);
+  while (page.items.length === 0 && page.next_cursor !== undefined && wanted()) page = await read(page.next_cursor);
+  return page;
+}
+
 /** read: the page at a cursor, or the first. Another `about` is another list. */
 export function usePages<Item>(read: (cursor?: string) => Promise<Page<Item>>, about = ''): Pages<Item> {
   const [state, setState] = useState<Read<Item>>({ items: [], loading: true });
@@ -35,7 +42,7 @@ export function usePages<Item>(read: (cursor?: string) => Promise<Page<Item>>, a
     (before: Item[], cursor?: string) => {
       const mine = ++walk.current;
       setState({ items: before, next: cursor, loading: true });
-      read(cursor).then(
+      readOn(read, () => mine === walk.current, cursor).then(
         (page) => mine === walk.current && setState({ items: [...before, ...page.items], next: page.next_cursor, loading: false }),
         (error) =>
           mine === walk.current && setState({ items: before, next: cursor, loading: false, problem: Problem.of(error) }),

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { answer, api } from '../../../tools/web/src/api/client';
 import type { Problem } from '../../../tools/web/src/api/problem';
+import { late } from '../../../tools/web/src/state/connection';
 import { begin, end, forget, type LoggedIn } from '../../../tools/web/src/state/session';
 
 const logIn = (id: string): void =>
@@ -51,4 +52,16 @@ test('what was asked when the session ended goes on when the same person is back
   asked[0]!.answer(201);
   await done;
   assert.deepEqual(asked.map(({ token }) => token), ['Bearer token of mina']);
+});
+
+test('people are told of an answer that is late, until it is there', { timeout: 20_000 }, async () => {
+  asked.length = 0;
+  logIn('mina');
+  const done = say();
+  await untilAsked(1);
+  assert.equal(late.value, 0, 'not at once');
+  await new Promise<void>((resolve) => late.subscribe((count) => count > 0 && resolve()));
+  asked[0]!.answer(201);
+  await done;
+  assert.equal(late.value, 0);
 });

@@ -9,6 +9,7 @@
  * requests wait until the same person has logged in again; none ever goes out in the name of somebody else.
  */
 import createClient from 'openapi-fetch';
+import { noteLate } from '../state/connection';
 import { isOver, session } from '../state/session';
 import type { paths } from './document';
 import { Problem, retryAfterS, type Document } from './problem';
@@ -74,7 +75,7 @@ async function send(request: Request): Promise<Response> {
   for (let tries = 1; ; tries++) {
     const token = isWayIn(request) ? undefined : await tokenInTime();
     if (token !== undefined && who !== undefined && session.peek()?.user.id !== who) throw new Problem({ code: 'unauthenticated' });
-    const response = await tryOnce(request, token);
+    const response = await noteLate(() => tryOnce(request, token));
     if (response?.status === 401 && token !== undefined && tries < TRIES) {
       if (session.value?.tokens?.access === token) await refresh(token);
       continue;

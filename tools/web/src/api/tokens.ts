@@ -22,10 +22,10 @@ async function ask(token: string): Promise<void> {
   });
   if (response.ok) {
     begin((await response.json()) as LoggedIn);
-  } else if (response.status === 429 || response.status >= 500) {
-    throw new Problem({ status: response.status, code: 'busy' }, retryAfterS(response));
-  } else {
+  } else if (response.status === 401 || response.status === 422) {
     end();
+  } else {
+    throw new Problem({ status: response.status, code: 'busy' }, retryAfterS(response));
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { useEffect, useState } from 'preact/hooks';
 import { live } from '../api/live';
-import { link } from '../state/connection';
+import { late, link } from '../state/connection';
 import { t } from '../strings';
 import { Button } from './Button';
 import './Connection.css';
@@ -48,6 +48,7 @@ export function Connection() {
           )}
         </div>
       )}
+      {!lost && late.value > 0 && <div class="connection-line">{t().common.late}</div>}
     </div>
   );
 }

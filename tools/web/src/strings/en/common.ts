@@ -22,6 +22,7 @@ export const common = {
   reload: 'Load again',
   offline: 'You are offline. This page connects by itself when you are back.',
   reconnecting: 'Connecting again…',
+  late: 'The server takes long to answer…',
   reconnectNow: 'Try now',
   requestId: (id: string) => `Request ${id}`,
   /** By the code of a problem; one that is not here shows what the server says. */
@@ -39,7 +40,7 @@ export const common = {
     busy: 'The server is busy. Try again in a moment.',
     unreachable: 'The server is starting. Try again in a moment.',
     draining: 'The server is restarting. Try again in a moment.',
-    deadline_exceeded: 'That took too long. Try again: it is not done twice.',
+    deadline_exceeded: 'The server did not answer in time. You can try again: nothing is done twice.',
     storage_full: 'The server cannot store anything at the moment.',
     in_progress: 'That is still being done.',
     internal: 'Something went wrong on our side.',

@@ -24,6 +24,7 @@ export const common: typeof table = {
   reload: '새로 불러오기',
   offline: '오프라인이에요. 인터넷에 연결되면 자동으로 이어져요.',
   reconnecting: '다시 연결하고 있어요…',
+  late: '서버 응답이 늦어지고 있어요…',
   reconnectNow: '지금 연결',
   requestId: (id) => `요청 ${id}`,
   problems: {
@@ -40,7 +41,7 @@ export const common: typeof table = {
     busy: '서버가 바빠요. 잠시 후 다시 시도해 주세요.',
     unreachable: '서버가 시작되고 있어요. 잠시 후 다시 시도해 주세요.',
     draining: '서버가 다시 시작되고 있어요. 잠시 후 다시 시도해 주세요.',
-    deadline_exceeded: '시간이 너무 오래 걸렸어요. 다시 시도해도 두 번 처리되지 않아요.',
+    deadline_exceeded: '서버가 제때 응답하지 않았어요. 다시 시도해도 두 번 처리되지 않으니 안심하세요.',
     storage_full: '지금은 서버에 저장할 수 없어요.',
     in_progress: '아직 처리하고 있어요.',
     internal: '서버에 문제가 생겼어요.',

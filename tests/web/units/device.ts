@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What code expects of a browser, where there is none. Imported first.
+import { webcrypto } from 'node:crypto';
+
 export const kept = new Map<string, string>();
 
 Object.assign(globalThis, {
@@ -12,3 +14,5 @@ Object.assign(globalThis, {
   addEventListener: () => undefined,
   window: { addEventListener: () => undefined },
 });
+
+globalThis.crypto ??= webcrypto as Crypto; // Node 18 has it in its module only
